@@ -1,0 +1,1 @@
+"""The durable record of custody: what was found, stored, delivered, proven and removed."""

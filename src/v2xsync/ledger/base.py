@@ -1,0 +1,450 @@
+"""The ledger's port: the values that go in and out, and the verbs of the durable record.
+
+Every writing verb is one atomic step, on disk (fsync) when it returns; calls from several threads share one commit.
+A facet is moved only by a legal move (`model.custody`); a row that is not in a legal state is left alone.
+Claims do not write: the one process that owns the state folder remembers what is in its own hands (`skip`), so a crash
+needs no clean-up. Times are seconds since the epoch, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from v2xsync.model.custody import DeliveryState, FetchState, Receipt, RemovalState, Step
+from v2xsync.model.items import Digest, Fingerprint, Proof
+
+# --- what the Finder says ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one route wants of a newly found item."""
+
+    route: str
+    element: str
+    stage: bool
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """One version of one file that is ready, with the plans of every route that selects it."""
+
+    source: str
+    path: str
+    fingerprint: Fingerprint
+    plans: tuple[Plan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The newest version of a path that the ledger knows."""
+
+    item_id: int
+    fingerprint: Fingerprint
+    removal: RemovalState
+    routes: frozenset[str]
+    """Routes that have a plan for it already."""
+
+
+# --- work -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTask:
+    """An item to be fetched for one route."""
+
+    item_id: int
+    source: str
+    path: str
+    fingerprint: Fingerprint
+    route: str
+    element: str
+    found_at: float
+    tries: int
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A fetch that ended well: where it stands in the store and by which proof."""
+
+    item_id: int
+    route: str
+    store_path: str
+    size: int
+    sha256: str
+    proof: Proof
+    method: str
+    digest: Digest | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTask:
+    """An item to be delivered to one target."""
+
+    delivery_id: int
+    reference: str
+    """Station-unique; names the partial at the target."""
+    item_id: int
+    route: str
+    target: str
+    source: str
+    path: str
+    fingerprint: Fingerprint
+    element: str
+    found_at: float
+    stage: bool
+    store_path: str
+    """Empty where the route keeps no local copy."""
+    sha256: str
+    size: int
+    tries: int
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A delivery that ended well."""
+
+    delivery_id: int
+    target_path: str
+    size: int
+    sha256: str
+    proof: Proof
+    method: str
+    digest: Digest | None = None
+    reference: str = ""
+    """What the target calls the file (a result address)."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalTask:
+    """An item whose removal from its source is to be judged, and all receipts of it."""
+
+    item_id: int
+    source: str
+    path: str
+    fingerprint: Fingerprint
+    sha256: str
+    digest: Digest | None
+    receipts: tuple[Receipt, ...]
+    state: RemovalState
+    tries: int
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryTask:
+    """A store copy whose removal from the store is to be judged."""
+
+    item_id: int
+    route: str
+    store_path: str
+    sha256: str
+    stored_at: float
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """A facet that did not get on: `facet_id` is an item id (fetch with `route`, removal) or a delivery id."""
+
+    facet_id: int
+    reason: str
+    next_at: float | None = None
+    """When to try again; None: only when something changes."""
+    route: str = ""
+    counts: bool = True
+    """Whether it counts as a try (a device that is away never does)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a route's schedule at one source (kind "fetch") or for all its targets (kind "deliver")."""
+
+    route: str
+    device: str
+    kind: str
+    due_at: float
+    opened_at: float
+    listed_at: float | None = None
+    closed_at: float | None = None
+
+
+# --- what people read ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the append-only custody log."""
+
+    seq: int
+    at: float
+    step: Step
+    item_id: int
+    source: str
+    path: str
+    route: str
+    device: str
+    proof: Proof | None = None
+    sha256: str = ""
+    size: int | None = None
+    method: str = ""
+    digest: Digest | None = None
+    reference: str = ""
+    place: str = ""
+    """Path in the store or at the target."""
+    by: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFacet:
+    """The fetch of an item by one route, for people."""
+
+    route: str
+    element: str
+    state: FetchState
+    next_at: float | None
+    tries: int
+    reason: str
+    store_path: str
+    sha256: str
+    expired_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFacet:
+    """One delivery of an item, for people."""
+
+    delivery_id: int
+    route: str
+    target: str
+    state: DeliveryState
+    next_at: float | None
+    tries: int
+    reason: str
+    target_path: str
+    proof: Proof | None
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything the ledger knows about one item."""
+
+    item_id: int
+    source: str
+    path: str
+    fingerprint: Fingerprint
+    found_at: float
+    fetches: tuple[FetchFacet, ...]
+    deliveries: tuple[DeliveryFacet, ...]
+    removal: RemovalState
+    removal_reason: str
+    removal_next_at: float | None
+    log: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A facet that waits for a person."""
+
+    item_id: int
+    step: Step
+    """STORED (the fetch), DELIVERED or REMOVED: the hop that is on hold."""
+    route: str
+    device: str
+    source: str
+    path: str
+    reason: str
+    since: float
+    may_accept: bool
+    """A person may vouch for it (deliveries with a lost or refused answer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """One waiting piece of work, for the queue pane."""
+
+    item_id: int
+    step: Step
+    route: str
+    source: str
+    device: str
+    """Where it is going: "store" or a target."""
+    path: str
+    size: int
+    tries: int
+    next_at: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Counts and bytes of work by device: fetches and removals by source, deliveries by target."""
+
+    fetch: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    deliver: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    remove: Mapping[str, int] = field(default_factory=dict)
+    holds: int = 0
+    items: int = 0
+
+
+class LedgerReader(Protocol):
+    """What may be asked, also beside a running engine (nothing here takes the lock or writes)."""
+
+    def history(
+        self, *, since: float | None = None, route: str = "", source: str = "", step: Step | None = None, limit: int = 0
+    ) -> Iterator[LogLine]:
+        """Lines of the custody log, oldest first; with `limit` the newest so many."""
+
+    def dossiers(self, path: str) -> Sequence[Dossier]:
+        """Items whose source path, store path, target path or id is `path` (a bare name or a path's tail fits too)."""
+
+    def dossier(self, item_id: int) -> Dossier | None:
+        """Everything about one item."""
+
+    def holds(self) -> Sequence[Hold]:
+        """Everything that waits for a person, oldest first."""
+
+    def queue(self, limit: int) -> Sequence[QueueLine]:
+        """The next work, by when it is due."""
+
+    def backlog(self) -> Backlog:
+        """Counts and bytes by device."""
+
+    def items_of(self, source: str, routes: Collection[str]) -> Iterator[tuple[int, str]]:
+        """(id, path) of every item of `source` that is not removed and that one of `routes` has a plan for."""
+
+    def note(self, key: str) -> str:
+        """A small named text (config digest, last view); empty where there is none."""
+
+    def close(self) -> None:
+        """Release the database."""
+
+
+class Ledger(LedgerReader, Protocol):
+    """The durable record of the one process that owns the state folder."""
+
+    # -- Finder
+
+    def known(self, source: str, paths: Sequence[str]) -> Mapping[str, Known]:
+        """The newest known version of each path; unknown paths are left out."""
+
+    def record_found(self, items: Sequence[NewItem], at: float) -> Sequence[int]:
+        """Write new items with their facets (or add missing plans to known ones); returns their ids.
+
+        An older version of the same path that was not fetched yet becomes SUPERSEDED, its removal GONE. A version that
+        was removed or gone and shows again is a new item.
+        """
+
+    def ensure_deliveries(self, route: str, targets: Sequence[str], at: float) -> int:
+        """Add deliveries of `route` that its present targets lack, where a store copy is still there; how many."""
+
+    # -- Downloader
+
+    def claim_fetches(
+        self, source: str, routes: Collection[str], now: float, limit: int, skip: Collection[int]
+    ) -> Sequence[FetchTask]:
+        """Queued fetches that are due, oldest `next_at` first; items in `skip` left out."""
+
+    def record_stored(self, items: Sequence[Stored], at: float) -> None:
+        """The fetches end as STORED with a receipt; their deliveries and removals become QUEUED (due at `at`)."""
+
+    def fetch_setback(self, setbacks: Sequence[Setback], at: float, to: FetchState = FetchState.QUEUED) -> None:
+        """Queue again (later), hold, or supersede fetches; logs the reason where it is new."""
+
+    # -- Uploader
+
+    def claim_deliveries(
+        self, target: str, routes: Collection[str], now: float, limit: int, skip: Collection[int]
+    ) -> Sequence[DeliveryTask]:
+        """Queued deliveries that are due; deliveries in `skip` left out."""
+
+    def mark_sending(self, delivery_ids: Sequence[int]) -> None:
+        """Write down that a send to a target that cannot be asked is about to begin."""
+
+    def recover_sending(self, at: float) -> int:
+        """At start: every SENDING becomes UNKNOWN; how many."""
+
+    def record_delivered(self, items: Sequence[Delivered], at: float) -> None:
+        """The deliveries end as DELIVERED with a receipt; the items' removals become QUEUED (due at `at`).
+
+        Where that was the item's last open delivery of the route, the store copy's expiry is to be judged.
+        """
+
+    def delivery_setback(
+        self, setbacks: Sequence[Setback], at: float, to: DeliveryState = DeliveryState.QUEUED
+    ) -> None:
+        """Queue again (later), hold, or mark unknown."""
+
+    # -- Remover
+
+    def claim_removals(self, source: str, now: float, limit: int, skip: Collection[int]) -> Sequence[RemovalTask]:
+        """Removals that are QUEUED or ORDERED and due, with every receipt of the item."""
+
+    def order_removals(self, item_ids: Sequence[int], at: float) -> None:
+        """Write down that these are about to be removed."""
+
+    def record_removed(self, item_ids: Sequence[int], at: float, detail: str = "") -> None:
+        """They are gone from their source, by us."""
+
+    def removal_setback(self, setbacks: Sequence[Setback], at: float, to: RemovalState = RemovalState.WAITING) -> None:
+        """Wait, queue again, hold, or mark gone."""
+
+    def requeue_removals(self) -> None:
+        """After a change of the config: judge every waiting removal, and every kept store copy, again."""
+
+    def removed_below(self, source: str, folders: Sequence[str]) -> Collection[str]:
+        """Those of `folders` below which (at any depth) we have removed an item and expect none any more."""
+
+    # -- retention of the store
+
+    def claim_expiries(self, routes: Collection[str], now: float, limit: int) -> Sequence[ExpiryTask]:
+        """Store copies whose expiry is to be judged and due."""
+
+    def postpone_expiry(self, setbacks: Sequence[Setback]) -> None:
+        """Judge again at `next_at`, or (None) when something changes."""
+
+    def record_expired(self, item_id: int, route: str, at: float) -> None:
+        """The store copy was removed."""
+
+    def users_of(self, store_path: str) -> Sequence[tuple[int, str]]:
+        """(item id, route) of every fetch whose store copy stands at `store_path`."""
+
+    def stored_sha256(self, store_path: str) -> str:
+        """The sha256 of what stands at `store_path`, as the ledger knows it; empty where it does not."""
+
+    # -- people's decisions
+
+    def retry(self, *, routes: Collection[str] | None = None, devices: Collection[str] | None = None) -> int:
+        """Make waiting retries (not holds) due at once; how many."""
+
+    def bring_to_front(self, item_id: int) -> None:
+        """Let its queued work be claimed before all other."""
+
+    def release_again(self, item_ids: Sequence[int], at: float, by: str) -> int:
+        """Do the held step again; how many facets."""
+
+    def release_accept(self, item_ids: Sequence[int], at: float, by: str) -> int:
+        """Take the held or unknown delivery as done: a receipt `ack` by that user; how many facets."""
+
+    # -- schedule, notes
+
+    def last_run(self, route: str, device: str, kind: str) -> Run | None:
+        """The newest run."""
+
+    def save_run(self, run: Run) -> None:
+        """Insert or update by (route, device, kind, due_at)."""
+
+    def write_note(self, key: str, text: str) -> None:
+        """Set a small named text."""
+
+    def log(self, step: Step, *, item_id: int, at: float, route: str, device: str, detail: str) -> None:
+        """Append a line of its own (warnings)."""
