@@ -1,0 +1,1 @@
+"""Tests of the simulated machines: a rehearsal that lies proves nothing."""
