@@ -65,6 +65,10 @@ class OnSource(Contract):
         need(capability="deletes", there=source.capabilities.deletes)
 
     @pytest.fixture
+    def prunes(self, source: Source, deletes: None) -> None:
+        need(capability="folders", there=source.capabilities.folders)
+
+    @pytest.fixture
     def strong_times(self, source: Source) -> None:
         step = source.capabilities.mtime_step_s
         need(capability="mtime_step_s", there=step is not None and step * 1e9 <= WEAK_STEP_NS)

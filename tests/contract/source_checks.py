@@ -173,17 +173,16 @@ class Listings(OnSource):
         assert isinstance(answers[1], Entry)
 
 
-@pytest.mark.usefixtures("deletes")
 class Removals(OnSource):
     """`remove`: only the very version, right after a stat."""
 
-    def test_remove_what_matches(self, far: FarSide, source: Source) -> None:
+    def test_remove_what_matches(self, far: FarSide, source: Source, deletes: None) -> None:
         far.plant("d/a.csv", b"abc")
         far.plant("d/b.csv", b"abc")
         assert outcome(source, RemoveRequest(7, "d/a.csv", fingerprint_of(source, "d/a.csv"))) is None
         assert far.listing() == {"d", "d/b.csv"}
 
-    def test_remove_answers_for_each(self, far: FarSide, source: Source) -> None:
+    def test_remove_answers_for_each(self, far: FarSide, source: Source, deletes: None) -> None:
         for number in range(60):
             far.plant(f"{number}.csv", b"x" * number)
         requests = [RemoveRequest(n, f"{n}.csv", fingerprint_of(source, f"{n}.csv")) for n in range(60)]
@@ -196,21 +195,21 @@ class Removals(OnSource):
         assert set(answers.values()) == {None}
         assert far.listing() == {"5.csv"}
 
-    def test_remove_keeps_another_size(self, far: FarSide, source: Source) -> None:
+    def test_remove_keeps_another_size(self, far: FarSide, source: Source, deletes: None) -> None:
         far.plant("a.csv", b"abc")
         old = fingerprint_of(source, "a.csv")
         far.plant("a.csv", b"abcd")
         assert isinstance(outcome(source, RemoveRequest(0, "a.csv", old)), ItemChanged)
         assert far.look("a.csv") == b"abcd"
 
-    def test_remove_keeps_another_time(self, far: FarSide, source: Source, strong_times: None) -> None:
+    def test_remove_keeps_another_time(self, far: FarSide, source: Source, deletes: None, strong_times: None) -> None:
         far.plant("a.csv", b"abc")
         old = fingerprint_of(source, "a.csv")
         far.plant("a.csv", b"abd", WHEN_NS + 10 * NS_PER_S)
         assert isinstance(outcome(source, RemoveRequest(0, "a.csv", old)), ItemChanged)
         assert far.look("a.csv") == b"abd"
 
-    def test_remove_after_proving_the_content(self, far: FarSide, source: Source) -> None:
+    def test_remove_after_proving_the_content(self, far: FarSide, source: Source, deletes: None) -> None:
         need(capability="fetch_proof", there=source.capabilities.fetch_proof >= Proof.HASH)
         data = b"v2x" * 200_000
         far.plant("a.csv", data)
@@ -221,7 +220,7 @@ class Removals(OnSource):
         assert far.look("a.csv") is None
 
     @pytest.mark.parametrize("sha256", ["", "0" * 64], ids=["none", "wrong"])
-    def test_remove_keeps_what_cannot_be_proven(self, far: FarSide, source: Source, sha256: str) -> None:
+    def test_remove_keeps_what_cannot_be_proven(self, far: FarSide, source: Source, deletes: None, sha256: str) -> None:
         far.plant("a.csv", b"abc")
         request = RemoveRequest(0, "a.csv", fingerprint_of(source, "a.csv"), sha256, prove_content=True)
         error = outcome(source, request)
@@ -230,26 +229,26 @@ class Removals(OnSource):
         assert far.look("a.csv") == b"abc"
 
     @pytest.mark.parametrize("name", ODD_NAMES.values(), ids=ODD_NAMES)
-    def test_remove_odd_names(self, far: FarSide, source: Source, name: str) -> None:
+    def test_remove_odd_names(self, far: FarSide, source: Source, deletes: None, name: str) -> None:
         far.plant(name, b"x")
         assert outcome(source, RemoveRequest(0, name, fingerprint_of(source, name))) is None
         assert far.listing() == set()
 
-    def test_remove_never_takes_a_folder(self, far: FarSide, source: Source) -> None:
+    def test_remove_never_takes_a_folder(self, far: FarSide, source: Source, deletes: None) -> None:
         far.plant_folder("d")
         (entry,) = source.stat(["d"])
         shown = entry.fingerprint if isinstance(entry, Entry) else Fingerprint(0, WHEN_NS)
         assert isinstance(outcome(source, RemoveRequest(0, "d", shown)), ItemError)
         assert far.listing() == {"d"}
 
-    def test_remove_never_takes_a_link(self, far: FarSide, source: Source) -> None:
+    def test_remove_never_takes_a_link(self, far: FarSide, source: Source, deletes: None) -> None:
         far.plant("real.csv", b"abc")
         far.plant_link("link.csv", "real.csv")
         assert isinstance(outcome(source, RemoveRequest(0, "link.csv", fingerprint_of(source, "real.csv"))), ItemError)
         assert far.listing() == {"real.csv", "link.csv"}
 
     @pytest.mark.parametrize("path", UNSAFE_PATHS)
-    def test_remove_refuses_unsafe_paths(self, far: FarSide, source: Source, path: str) -> None:
+    def test_remove_refuses_unsafe_paths(self, far: FarSide, source: Source, deletes: None, path: str) -> None:
         far.plant("a.csv", b"x")
         shown = fingerprint_of(source, "a.csv")
         answers = dict(source.remove([RemoveRequest(0, path, shown), RemoveRequest(1, "a.csv", shown)]))
@@ -260,40 +259,36 @@ class Removals(OnSource):
 class Pruning(OnSource):
     """`prune`: only folders that are empty, never the root."""
 
-    @pytest.fixture(autouse=True)
-    def _has_folders(self, source: Source, deletes: None) -> None:
-        need(capability="folders", there=source.capabilities.folders)
-
-    def test_prune_empty_folders(self, far: FarSide, source: Source) -> None:
+    def test_prune_empty_folders(self, far: FarSide, source: Source, prunes: None) -> None:
         for folder in ("a/b/c", "d"):
             far.plant_folder(folder)
         assert set(source.prune(["a/b/c", "a/b", "a"])) == {"a/b/c", "a/b", "a"}
         assert far.listing() == {"d"}
 
-    def test_prune_keeps_what_is_not_empty(self, far: FarSide, source: Source) -> None:
+    def test_prune_keeps_what_is_not_empty(self, far: FarSide, source: Source, prunes: None) -> None:
         far.plant("a/b/file.csv", b"x")
         far.plant("c/.hidden", b"x")
         far.plant_folder("a/e")
         assert list(source.prune(["a/b", "a/e", "a", "c"])) == ["a/e"]
         assert far.listing() == {"a", "a/b", "a/b/file.csv", "c", "c/.hidden"}
 
-    def test_prune_never_takes_the_root(self, far: FarSide, source: Source) -> None:
+    def test_prune_never_takes_the_root(self, far: FarSide, source: Source, prunes: None) -> None:
         assert list(source.prune([""])) == []
         assert list(source.list()) == []
 
-    def test_prune_leaves_files_links_and_missing_alone(self, far: FarSide, source: Source) -> None:
+    def test_prune_leaves_files_links_and_missing_alone(self, far: FarSide, source: Source, prunes: None) -> None:
         far.plant("a.csv", b"x")
         assert list(source.prune(["a.csv", "missing", "missing/deeper"])) == []
         assert far.listing() == {"a.csv"}
 
-    def test_prune_never_takes_a_link(self, far: FarSide, source: Source) -> None:
+    def test_prune_never_takes_a_link(self, far: FarSide, source: Source, prunes: None) -> None:
         far.plant_folder("real")
         far.plant_link("link", "real")
         assert list(source.prune(["link"])) == []
         assert far.listing() == {"real", "link"}
 
     @pytest.mark.parametrize("path", UNSAFE_PATHS)
-    def test_prune_leaves_unsafe_paths_out(self, far: FarSide, source: Source, path: str) -> None:
+    def test_prune_leaves_unsafe_paths_out(self, far: FarSide, source: Source, prunes: None, path: str) -> None:
         far.plant_folder("a")
         far.plant_folder("b")
         assert list(source.prune([path, "b"])) == ["b"]

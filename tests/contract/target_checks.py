@@ -227,11 +227,10 @@ class Sending(OnTarget):
         assert feed.sent[0].size == size
 
 
-@pytest.mark.usefixtures("resumable")
 class Resuming(OnTarget):
     """A partial is continued only where its last bytes match (requirement R6)."""
 
-    def test_a_fitting_partial_is_continued(self, far: FarSide, target: Target) -> None:
+    def test_a_fitting_partial_is_continued(self, far: FarSide, target: Target, resumable: None) -> None:
         request = plan("d/a.bin", content(3 * MIB))
         far.plant(request.partial, content(2 * MIB))
         feed = Contents({0: content(3 * MIB)})
@@ -240,13 +239,13 @@ class Resuming(OnTarget):
         assert far.look("d/a.bin") == content(3 * MIB)
         assert far.listing() == {"d", "d/a.bin"}
 
-    def test_a_short_fitting_partial_is_continued(self, far: FarSide, target: Target) -> None:
+    def test_a_short_fitting_partial_is_continued(self, far: FarSide, target: Target, resumable: None) -> None:
         request = plan("a.bin", content(MIB))
         far.plant(request.partial, content(100))
         target.send([request], Contents({0: content(MIB)}))
         assert far.look("a.bin") == content(MIB)
 
-    def test_a_whole_partial_only_gets_its_name(self, far: FarSide, target: Target) -> None:
+    def test_a_whole_partial_only_gets_its_name(self, far: FarSide, target: Target, resumable: None) -> None:
         request = plan("a.bin", content(MIB))
         far.plant(request.partial, content(MIB))
         feed = Contents({0: content(MIB)})
@@ -257,7 +256,9 @@ class Resuming(OnTarget):
     @pytest.mark.parametrize(
         "partial", [b"\0" * 2 * MIB, content(3 * MIB)[1:-5], content(4 * MIB), b"x"], ids=["other", "near", "long", "x"]
     )
-    def test_a_partial_of_something_else_starts_over(self, far: FarSide, target: Target, partial: bytes) -> None:
+    def test_a_partial_of_something_else_starts_over(
+        self, far: FarSide, target: Target, resumable: None, partial: bytes
+    ) -> None:
         request = plan("a.bin", content(3 * MIB))
         far.plant(request.partial, partial)
         feed = Contents({0: content(3 * MIB)})
@@ -266,13 +267,13 @@ class Resuming(OnTarget):
         assert far.look("a.bin") == content(3 * MIB)
         assert far.listing() == {"a.bin"}
 
-    def test_without_leave_to_resume_it_starts_over(self, far: FarSide, target: Target) -> None:
+    def test_without_leave_to_resume_it_starts_over(self, far: FarSide, target: Target, resumable: None) -> None:
         request = plan("a.bin", content(MIB), resume=False)
         far.plant(request.partial, b"\0" * (MIB - OVERLAP_BYTES) + content(MIB)[MIB - OVERLAP_BYTES :])
         target.send([request], Contents({0: content(MIB)}))
         assert far.look("a.bin") == content(MIB)
 
-    def test_what_a_cancelled_send_left_is_continued(self, far: FarSide, target: Target) -> None:
+    def test_what_a_cancelled_send_left_is_continued(self, far: FarSide, target: Target, resumable: None) -> None:
         def stop(token: int, offset: int) -> None:
             if offset >= 2 * MIB:
                 raise Cancelled("stop")
