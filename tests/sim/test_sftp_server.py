@@ -13,6 +13,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from tests import real
 from v2xsync.sim.link import LinkRules
 from v2xsync.sim.sftp_server import SftpServer
 
@@ -189,6 +190,7 @@ def test_a_flaky_line_breaks_after_its_bytes_and_lets_the_next_connection_in(tre
 
 
 @pytest.mark.real("sftp")
+@pytest.mark.real("ssh")
 def test_openssh_client_lists_gets_puts_renames_and_removes(server, tree, tmp_path):
     """OpenSSH's own client, batch mode, with the host key pinned."""
     known_hosts = tmp_path / "known_hosts"
@@ -211,7 +213,7 @@ def test_openssh_client_lists_gets_puts_renames_and_removes(server, tree, tmp_pa
     }
     done = subprocess.run(
         [
-            *("sftp", "-F", "none"),
+            *(str(real.program("sftp")), "-S", str(real.program("ssh")), "-F", "none"),
             *(part for name, value in options.items() for part in ("-o", f"{name}={value}")),
             *("-b", "-", f"{server.username}@{server.host}"),
         ],
