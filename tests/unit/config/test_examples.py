@@ -1,0 +1,41 @@
+"""Every example in config/ loads, and says what its comments say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from v2xsync.config.load import load
+from v2xsync.model.rules import After
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "config").glob("*.toml"))
+
+
+def test_there_is_one_example_for_each_role() -> None:
+    assert {"roadside.toml", "server.toml"} <= {path.name for path in EXAMPLES}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_example_loads_without_a_warning_and_is_explained(path: Path) -> None:
+    config = load(path, {"HOME": "/home/me"}, check_secrets=False)
+    assert config.warnings == ()
+    assert config.routes
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert sum("#" in line for line in lines) >= len(lines) // 3
+
+
+def test_the_server_fetches_from_all_intersections_and_lets_go_after_proof() -> None:
+    server = next(path for path in EXAMPLES if path.name == "server.toml")
+    config = load(server, {"HOME": "/home/me"}, check_secrets=False)
+    (route,) = config.routes
+    assert route.sources == ("clay-11th", "market-10th", "market-11th")
+    assert route.remove.after is After.DELIVERED
+    assert config.store.keep.after_delivery_s == 0
+
+
+def test_the_roadside_keeps_no_second_copy() -> None:
+    roadside = next(path for path in EXAMPLES if path.name == "roadside.toml")
+    (route,) = load(roadside, {"HOME": "/home/me"}, check_secrets=False).routes
+    assert not route.stage
+    assert route.remove.after is After.DELIVERED
