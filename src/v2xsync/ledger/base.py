@@ -299,6 +299,9 @@ class Backlog:
 class LedgerReader(Protocol):
     """What may be asked, also beside a running engine (nothing here takes the lock or writes)."""
 
+    def known(self, source: str, paths: Sequence[str]) -> Mapping[str, Known]:
+        """The newest known version of each path; unknown paths are left out."""
+
     def history(
         self, *, since: float | None = None, route: str = "", source: str = "", step: Step | None = None, limit: int = 0
     ) -> Iterator[LogLine]:
@@ -333,9 +336,6 @@ class Ledger(LedgerReader, Protocol):
     """The durable record of the one process that owns the state folder."""
 
     # -- Finder
-
-    def known(self, source: str, paths: Sequence[str]) -> Mapping[str, Known]:
-        """The newest known version of each path; unknown paths are left out."""
 
     def record_found(self, items: Sequence[NewItem], at: float) -> Sequence[int]:
         """Write new items with their facets (or add missing plans to known ones); returns their ids.

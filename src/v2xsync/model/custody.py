@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from v2xsync.model.items import Digest, Proof
 from v2xsync.model.rules import After, Route
@@ -69,7 +70,13 @@ DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
         {DeliveryState.DELIVERED, DeliveryState.HELD, DeliveryState.SENDING, DeliveryState.SUPERSEDED}
     ),
     DeliveryState.SENDING: frozenset(
-        {DeliveryState.DELIVERED, DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.UNKNOWN}
+        {
+            DeliveryState.DELIVERED,
+            DeliveryState.QUEUED,
+            DeliveryState.HELD,
+            DeliveryState.UNKNOWN,
+            DeliveryState.SUPERSEDED,
+        }
     ),
     DeliveryState.HELD: frozenset({DeliveryState.QUEUED, DeliveryState.DELIVERED}),
     DeliveryState.UNKNOWN: frozenset({DeliveryState.QUEUED, DeliveryState.DELIVERED}),
@@ -89,7 +96,10 @@ REMOVAL_MOVES: Mapping[RemovalState, frozenset[RemovalState]] = {
 }
 
 
-def legal_sources(moves: Mapping[enum.IntEnum, frozenset[enum.IntEnum]], to: enum.IntEnum) -> tuple[int, ...]:
+_State = TypeVar("_State", FetchState, DeliveryState, RemovalState)
+
+
+def legal_sources(moves: Mapping[_State, frozenset[_State]], to: _State) -> tuple[int, ...]:
     """The states from which `to` may be reached: what the ledger demands of a row before it moves it."""
     return tuple(int(state) for state, reachable in moves.items() if to in reachable)
 
@@ -125,6 +135,8 @@ class Receipt:
     digest: Digest | None = None
     by: str = ""
     """The user who vouched, for receipts made by `release --accept`."""
+    place: str = ""
+    """Path in the store or at the target where the copy stood when it was proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +159,8 @@ def may_remove(routes: Sequence[Route], receipts: Sequence[Receipt], now: float)
     """Judge whether the original of an item may go (invariant 1).
 
     `routes` are *all* routes of the config in force that select the item's path from its source; every one of them must
-    allow it. `receipts` are those of exactly this item. `now` is in seconds since the epoch.
+    allow it, and what they show must be one content. `receipts` are those of exactly this item. `now` is in seconds
+    since the epoch.
     """
     if not routes:
         return Verdict(allowed=False, reason="no route selects this file")
@@ -160,6 +173,8 @@ def may_remove(routes: Sequence[Route], receipts: Sequence[Receipt], now: float)
         shown.extend(verdict.receipts)
         newest = max(receipt.at for receipt in verdict.receipts)
         not_before = max(not_before, newest + route.remove.grace_s)
+    if len({receipt.sha256 for receipt in shown if receipt.sha256}) > 1:
+        return Verdict(allowed=False, reason="the proven copies differ from each other in content")
     if now < not_before:
         return Verdict(allowed=False, reason="the grace time has not passed", not_before=not_before)
     return Verdict(allowed=True, reason="every route's proof is there", receipts=tuple(shown))

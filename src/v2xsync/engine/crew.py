@@ -1,0 +1,168 @@
+"""The crew: every role of a station, its workers and their threads, put together from rules and device facts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from v2xsync.devices.base import ArrivalHints
+from v2xsync.engine.claims import Claims
+from v2xsync.engine.committer import Arrived, Committer
+from v2xsync.engine.downloader import Downloader
+from v2xsync.engine.finder import Finder
+from v2xsync.engine.lane import Lanes, Worker
+from v2xsync.engine.remover import Remover
+from v2xsync.engine.retention import Retention
+from v2xsync.engine.station import DeviceFacts, Station
+from v2xsync.engine.streaming import StreamSources
+from v2xsync.engine.uploader import Uploader
+from v2xsync.engine.watch import DeviceWatch
+from v2xsync.engine.work import WORKED, Role, Turn
+from v2xsync.errors import DeviceError
+from v2xsync.ledger.base import DeliveryTask
+from v2xsync.model.views import Level
+
+STORE = "store"
+
+SessionMaker = Callable[[], Any]
+"""Makes a fresh, unconnected session of one device."""
+
+HintMaker = Callable[[], ArrivalHints]
+
+_HINT_WAIT_S = 1.0
+_HINT_REST_S = 0.3
+"""A burst of events is one scan: after a hint nothing is listened to for so long."""
+
+
+class CommitterRole:
+    """Lets the committer take turns like any other role."""
+
+    name = "committer"
+
+    def __init__(self, committer: Committer) -> None:
+        self._committer = committer
+
+    def turn(self, open_session: SessionMaker) -> Turn:
+        """Commit what waits."""
+        del open_session
+        return WORKED if self._committer.flush() else Turn(worked=False)
+
+
+class ClosingRole:
+    """Last in a source's turn: when nothing is left to fetch, the gates of that source close."""
+
+    name = "closing"
+
+    def __init__(self, station: Station, source: str, finder: Finder, downloader: Downloader) -> None:
+        self._station = station
+        self._source = source
+        self._finder = finder
+        self._downloader = downloader
+
+    def turn(self, open_session: SessionMaker) -> Turn:
+        """Look whether this source's runs are over."""
+        del open_session
+        if not self._finder.settling and self._downloader.nothing_left():
+            closed = self._station.gates.note_source_done(self._source, unfinished=self._finder.waiting > 0)
+            for route in closed:
+                self._station.ring("uploader", self._station.routes[route].targets)
+        return Turn(worked=False)
+
+
+class Crew:
+    """Who works at which device. Built once, then started once."""
+
+    def __init__(self, station: Station, sessions: Mapping[str, SessionMaker], hints: Mapping[str, HintMaker]) -> None:
+        self.station = station
+        self.lanes = Lanes(station)
+        self.watches = {name: DeviceWatch(station, name, self._waker(name)) for name in sessions}
+        self.finders: dict[str, Finder] = {}
+        self._sessions = sessions
+        self._hints = hints
+        self.committer = Committer(station.store, station.ledger, station.clock, self._on_stored)
+        self._enrol_store()
+        for facts in station.devices.values():
+            if station.routes_from(facts.name):
+                self._enrol_source(facts)
+            if any(facts.name in route.targets for route in station.routes.values()):
+                self._enrol_target(facts)
+
+    # -- who works where
+
+    def _enrol_store(self) -> None:
+        committing = Worker(self.station, "committer", [CommitterRole(self.committer)], None, _nothing)
+        self.lanes.add(committing, ["committer"], STORE)
+        self.committer.wake_by(lambda: self.station.muster.ring(committing.bell))
+        keeping = Worker(self.station, "remover store", [Retention(self.station)], None, _nothing)
+        self.lanes.add(keeping, ["remover"], STORE)
+
+    def _enrol_source(self, facts: DeviceFacts) -> None:
+        name, can = facts.name, facts.capabilities
+        finder, downloader = Finder(self.station, name), Downloader(self.station, name, self.committer)
+        remover, closing = Remover(self.station, name), ClosingRole(self.station, name, finder, downloader)
+        self.finders[name] = finder
+        if can.exclusive or can.max_parallel < 2:
+            self._worker(name, [finder, downloader, remover, closing])
+            return
+        self._worker(name, [finder, remover, closing])
+        for _ in range(1 if can.pipelined else can.max_parallel - 1):
+            self._worker(name, [downloader, closing])
+
+    def _enrol_target(self, facts: DeviceFacts) -> None:
+        can, sitting = facts.capabilities, self.station.item_patience.sitting
+        claims: Claims[DeliveryTask] = Claims(lambda task: task.delivery_id, sitting)
+        for _ in range(1 if can.pipelined or can.exclusive else can.max_parallel):
+            sources = StreamSources(self._sessions)
+            self._worker(facts.name, [Uploader(self.station, facts.name, sources, claims)])
+
+    def _worker(self, device: str, roles: Sequence[Role]) -> None:
+        names = [role.name for role in roles]
+        label = f"{'+'.join(names)} {device}"
+        self.lanes.add(Worker(self.station, label, roles, self.watches[device], self._sessions[device]), names, device)
+
+    # -- bells
+
+    def _waker(self, device: str) -> Callable[[], None]:
+        return lambda: self.wake(device)
+
+    def wake(self, device: str) -> None:
+        """Wake every worker of one device."""
+        for role in ("finder", "downloader", "uploader", "remover"):
+            self.station.ring(role, [device])
+
+    def _on_stored(self, arrived: Sequence[Arrived]) -> None:
+        routes = {one.task.route for one in arrived}
+        self.station.ring("remover", {one.task.source for one in arrived})
+        self.station.ring("downloader", {one.task.source for one in arrived})
+        self.station.ring("uploader", {target for route in routes for target in self.station.routes[route].targets})
+
+    # -- life
+
+    def start(self) -> None:
+        """Start every worker, and listen for arrivals."""
+        self.lanes.start()
+        for source, make in self._hints.items():
+            threading.Thread(target=self._listen, args=(source, make), name=f"hints {source}", daemon=True).start()
+
+    def _listen(self, source: str, make: HintMaker) -> None:
+        """Turn events into listings; without events the scan at an interval goes on (R16)."""
+        station = self.station
+        hints = make()
+        try:
+            hints.start()
+        except DeviceError as error:
+            station.board.tell(Level.WARNING, f"{source}: no arrival events: {error.what}", device=source)
+            return
+        try:
+            while not station.stop.is_set():
+                if hints.wait(_HINT_WAIT_S):
+                    station.gates.hint(source)
+                    station.ring("finder", [source])
+                    station.clock.wait(station.stop, _HINT_REST_S)
+        finally:
+            hints.stop()
+
+
+def _nothing() -> None:
+    """The store's workers need no session."""

@@ -1,0 +1,283 @@
+"""The Finder: takes listings, judges which files are finished, and writes new items to the ledger.
+
+A listing that broke or is incomplete proves nothing about what it left out (invariant 5), and its lock files may be
+among what it left out: nothing below an unlistable folder is picked up.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from v2xsync.devices.base import Source, require_safe
+from v2xsync.engine.station import Cause, Station
+from v2xsync.engine.work import WORKED, Turn, earliest
+from v2xsync.errors import ItemError, ItemRefused
+from v2xsync.ledger.base import Known, NewItem, Plan, Setback
+from v2xsync.model.custody import FetchState, RemovalState
+from v2xsync.model.elements import element_of
+from v2xsync.model.items import Entry, Fingerprint, Kind, Unlistable
+from v2xsync.model.naming import printable
+from v2xsync.model.readiness import Readiness, Sighting, companions_of, is_companion, judge
+from v2xsync.model.rules import Route
+from v2xsync.model.views import Level
+
+_KNOWN_CHUNK = 1000
+_FOUND_CHUNK = 500
+_RECHECK_CHUNK = 500
+
+
+@dataclass(slots=True)
+class Listing:
+    """One whole listing, sorted by folder."""
+
+    files: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    """folder -> name -> entry of a file"""
+    folders: set[str] = field(default_factory=set)
+    unlistable: list[Unlistable] = field(default_factory=list)
+
+    def add(self, entry: Entry | Unlistable) -> None:
+        """Sort one line in; links and special files are left alone."""
+        if isinstance(entry, Unlistable):
+            self.unlistable.append(entry)
+        elif entry.kind is Kind.FOLDER:
+            self.folders.add(entry.path)
+        elif entry.kind is Kind.FILE:
+            folder, name = posixpath.split(entry.path)
+            self.files.setdefault(folder, {})[name] = entry
+
+    def trusted(self, folder: str) -> bool:
+        """Whether everything in `folder` was seen."""
+        return not any(_below(folder, gap.path) for gap in self.unlistable)
+
+    def hollow(self) -> Sequence[str]:
+        """Folders without any file below them, deepest first."""
+        full: set[str] = set()
+        for used in (*self.files, *(posixpath.dirname(gap.path) for gap in self.unlistable)):
+            folder = used
+            while folder and folder not in full:
+                full.add(folder)
+                folder = posixpath.dirname(folder)
+        gaps = {gap.path for gap in self.unlistable}
+        empty = [folder for folder in self.folders if folder not in full and folder not in gaps]
+        return sorted(empty, key=lambda folder: (-folder.count("/"), folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A file of a listing, the routes that select it, and the files beside it."""
+
+    entry: Entry
+    routes: Sequence[Route]
+    siblings: Mapping[str, Entry]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A file that is not finished yet, as far as we know."""
+
+    entry: Entry
+    routes: Sequence[Route]
+    sighting: Sighting
+    check_at: float | None
+    reason: str
+    settling: bool
+    """Only the settle window is missing: `--once` waits for that, and for nothing else."""
+
+
+class Finder:
+    """The Finder at one source."""
+
+    name = "finder"
+
+    def __init__(self, station: Station, source: str) -> None:
+        self._station = station
+        self._source = source
+        self._candidates: dict[str, Candidate] = {}
+
+    @property
+    def settling(self) -> bool:
+        """Whether files wait only for their settle window (then a run is not over)."""
+        return any(candidate.settling for candidate in tuple(self._candidates.values()))
+
+    @property
+    def waiting(self) -> int:
+        """How many files were seen that their writers have not finished."""
+        return len(self._candidates)
+
+    def turn(self, open_session: Callable[[], Source]) -> Turn:
+        """Take the listing that is due, or look again at files that were not finished."""
+        gates = self._station.gates
+        routes = gates.listing_due(self._source)
+        if routes:
+            self._list(open_session(), routes)
+            gates.note_listed(self._source, routes)
+            self._station.ring("downloader", [self._source])
+            return WORKED
+        if gates.fetch_open(self._source):
+            due = self._due()
+            if due:
+                self._recheck(open_session(), due)
+                return WORKED
+        return Turn(worked=False, next_at=earliest(self._next_check(), gates.next_look("fetch", self._source)))
+
+    # -- listing
+
+    def _list(self, session: Source, routes: frozenset[str]) -> None:
+        listing = Listing()
+        for entry in session.list():
+            listing.add(entry)
+        self._tell_gaps(listing)
+        before, self._candidates = self._candidates, {}
+        fresh = list(files_of(listing, lambda path: self._selecting(path, routes)))
+        ready = [item for line in self._unknown(fresh) if (item := self._judge(line, before.get(line.entry.path)))]
+        self._record(ready)
+        self._prune(session, listing)
+        self._station.board.device(self._source, not_ready=len(self._candidates))
+
+    def _tell_gaps(self, listing: Listing) -> None:
+        for gap in listing.unlistable:
+            self._station.board.tell(
+                Level.WARNING, f"{self._source}: cannot list {gap.path}: {gap.reason}", device=self._source
+            )
+            self._station.note_cause(Cause("listing", self._source, gap.reason, path=printable(gap.path)))
+            if _hostile(gap.path):
+                self._hold_hostile(gap)
+
+    def _hold_hostile(self, gap: Unlistable) -> None:
+        """A name that may not even be asked for is still an item: on hold, with its reason."""
+        routes = self._station.selecting(self._source, gap.path)
+        if not routes or gap.path in self._station.ledger.known(self._source, [gap.path]):
+            return
+        now = self._station.clock.now()
+        item = NewItem(self._source, gap.path, Fingerprint(0), tuple(_plan(route, gap.path) for route in routes))
+        for item_id in self._station.ledger.record_found([item], now):
+            holds = [Setback(item_id, f"its name is unsafe: {gap.reason}", route=route.name) for route in routes]
+            self._station.ledger.fetch_setback(holds, now, FetchState.HELD)
+        self._station.board.count("held")
+
+    def _selecting(self, path: str, due: frozenset[str]) -> Sequence[Route]:
+        return [route for route in self._station.selecting(self._source, path) if route.name in due]
+
+    def _unknown(self, seen: Sequence[Line]) -> Iterable[Line]:
+        """Leave out what the ledger has already, as the same version and with every plan."""
+        fat = self._station.devices[self._source].capabilities.fat_times
+        for start in range(0, len(seen), _KNOWN_CHUNK):
+            chunk = seen[start : start + _KNOWN_CHUNK]
+            known = self._station.ledger.known(self._source, [line.entry.path for line in chunk])
+            for line in chunk:
+                if not covers(known.get(line.entry.path), line.entry, line.routes, fat_times=fat):
+                    yield line
+
+    def _judge(self, line: Line, earlier: Candidate | None) -> NewItem | None:
+        """One item with its plans where it is finished; otherwise it stays a candidate."""
+        now = self._station.clock.now()
+        sighting = earlier.sighting if earlier else None
+        answers = [judge(route.ready, line.entry, line.siblings, now, sighting) for route in line.routes]
+        waiting = [answer for answer in answers if not answer.ready]
+        if waiting:
+            self._candidates[line.entry.path] = _candidate(line, waiting, now)
+            return None
+        plans = tuple(_plan(route, line.entry.path) for route in line.routes)
+        return NewItem(self._source, line.entry.path, line.entry.fingerprint, plans)
+
+    def _record(self, ready: Sequence[NewItem]) -> None:
+        now = self._station.clock.now()
+        for start in range(0, len(ready), _FOUND_CHUNK):
+            chunk = ready[start : start + _FOUND_CHUNK]
+            self._station.ledger.record_found(chunk, now)
+            self._station.board.count("found", len(chunk))
+            self._station.ring("downloader", [self._source])
+        if any(not plan.stage for item in ready for plan in item.plans):
+            self._station.ring("uploader", {t for item in ready for plan in item.plans for t in plan.targets})
+
+    def _prune(self, session: Source, listing: Listing) -> None:
+        """Folders that a crash of ours left empty."""
+        if not any(route.remove.empty_folders for route in self._station.routes_from(self._source)):
+            return
+        emptied = self._station.ledger.removed_below(self._source, listing.hollow())
+        order = [folder for folder in listing.hollow() if folder in emptied]
+        if order and self._station.gates.removal_open(self._source):
+            session.prune(order)
+
+    # -- looking again
+
+    def _due(self) -> Sequence[Candidate]:
+        now = self._station.clock.now()
+        due = [c for c in self._candidates.values() if c.check_at is not None and c.check_at <= now]
+        if self._station.once:
+            due = [candidate for candidate in due if candidate.settling]
+        return due[:_RECHECK_CHUNK]
+
+    def _next_check(self) -> float | None:
+        times = (c for c in self._candidates.values() if c.settling or not self._station.once)
+        return earliest(*(candidate.check_at for candidate in times))
+
+    def _recheck(self, session: Source, due: Sequence[Candidate]) -> None:
+        """A fresh stat of each file and of every companion that matters to it."""
+        wanted = [(candidate, _companion_paths(candidate)) for candidate in due]
+        paths = [path for candidate, others in wanted for path in (candidate.entry.path, *others)]
+        answers = dict(zip(paths, session.stat(paths), strict=True))
+        ready: list[NewItem] = []
+        for candidate, others in wanted:
+            del self._candidates[candidate.entry.path]
+            fresh = answers[candidate.entry.path]
+            if isinstance(fresh, ItemError) or fresh.kind is not Kind.FILE:
+                continue
+            siblings = {posixpath.basename(p): e for p in others if isinstance(e := answers[p], Entry)}
+            siblings[posixpath.basename(fresh.path)] = fresh
+            item = self._judge(Line(fresh, candidate.routes, siblings), candidate)
+            if item is not None:
+                ready.append(item)
+        self._record(ready)
+        self._station.board.device(self._source, not_ready=len(self._candidates))
+
+
+def files_of(listing: Listing, selecting: Callable[[str], Sequence[Route]]) -> Iterator[Line]:
+    """Files that some route selects, companions (lock files and the like) and what is below a gap left out."""
+    for folder, files in listing.files.items():
+        if not listing.trusted(folder):
+            continue
+        for name, entry in files.items():
+            routes = selecting(entry.path)
+            if routes and not any(is_companion(route.ready, name, files) for route in routes):
+                yield Line(entry, routes, files)
+
+
+def _candidate(line: Line, waiting: Sequence[Readiness], now: float) -> Candidate:
+    slowest = max(waiting, key=lambda answer: (answer.locked, answer.check_at or now))
+    settling = all(answer.settling for answer in waiting)
+    return Candidate(line.entry, line.routes, slowest.sighting, slowest.check_at, slowest.reason, settling)
+
+
+def _companion_paths(candidate: Candidate) -> Sequence[str]:
+    folder, name = posixpath.split(candidate.entry.path)
+    names = {other for route in candidate.routes for other in companions_of(route.ready, name)}
+    return [posixpath.join(folder, other) for other in sorted(names)]
+
+
+def covers(known: Known | None, entry: Entry, routes: Sequence[Route], *, fat_times: bool) -> bool:
+    """Whether the ledger has this version of the file already, with a plan for every route."""
+    if known is None or known.removal in (RemovalState.REMOVED, RemovalState.GONE):
+        return False
+    return known.fingerprint.matches(entry.fingerprint, fat_times=fat_times) and all(
+        route.name in known.routes for route in routes
+    )
+
+
+def _plan(route: Route, path: str) -> Plan:
+    element = element_of(posixpath.basename(path), route.elements) if route.elements else ""
+    return Plan(route.name, element, route.stage, route.targets)
+
+
+def _below(folder: str, top: str) -> bool:
+    return folder == top or folder.startswith(f"{top}/") or not top
+
+
+def _hostile(path: str) -> bool:
+    try:
+        require_safe(path)
+    except ItemRefused:
+        return True
+    return False

@@ -1,0 +1,158 @@
+"""Lanes: the threads that work at one device. One bad device delays only its own lane (invariant 8).
+
+Each worker owns one session of its device and gives its roles their turns, one after the other, until none has anything
+to do; then it rests until its bell rings or the time that a role named has come.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from v2xsync.engine.bells import Bell
+from v2xsync.engine.station import Station
+from v2xsync.engine.watch import DeviceWatch
+from v2xsync.engine.work import Role, earliest
+from v2xsync.errors import Cancelled, DeviceError, DeviceGone, StoreError, V2xSyncError
+from v2xsync.model.views import Level
+
+LOOK_S = 60.0
+"""A resting worker looks at the clock at least so often: it may have been set, or the machine suspended."""
+
+STORE_PAUSE_S = 10.0
+"""After trouble with the local store."""
+
+
+class Worker:
+    """One thread's work at one device."""
+
+    def __init__(
+        self, station: Station, name: str, roles: Sequence[Role], watch: DeviceWatch | None, make: Callable[[], Any]
+    ) -> None:
+        self.name = name
+        self._station = station
+        self._roles = roles
+        self._watch = watch
+        self._make = make
+        self._session: Any = None
+        self._used = False
+        self.bell: Bell = station.muster.enrol()
+
+    def run(self) -> None:
+        """Work until the station stops; the body of a thread."""
+        try:
+            while not self._station.stop.is_set():
+                pause = self.step()
+                if pause != 0.0:
+                    self._station.muster.rest(self.bell, pause)
+        except V2xSyncError as error:  # the ledger failed: nothing may go on without it
+            self._station.board.tell(Level.ERROR, f"{self.name} stops: {error.what}")
+            self._station.fail(error)
+        finally:
+            self._close()
+            self._station.muster.leave(self.bell)
+
+    def step(self) -> float | None:
+        """Give each role one turn; returns how long to rest in seconds (0: not at all, None: until the bell)."""
+        wait_s = self._watch.admit() if self._watch else 0.0
+        if wait_s > 0:
+            return None if math.isinf(wait_s) else wait_s
+        try:
+            return self._turns()
+        except DeviceError as error:
+            return self._trouble(error)
+        except Cancelled:
+            self._unused()
+            return None
+        except StoreError as error:
+            self._station.board.tell(Level.ERROR, error.what)
+            self._unused()
+            return STORE_PAUSE_S
+
+    def _turns(self) -> float | None:
+        self._used = False
+        turns = [role.turn(self._open) for role in self._roles]
+        if self._used and self._watch:
+            self._watch.note_good()
+        elif self._watch and self._watch.error is not None:
+            self._probe()
+        if any(turn.worked for turn in turns):
+            return 0.0
+        return self._rest_for(earliest(*(turn.next_at for turn in turns)))
+
+    def _rest_for(self, next_at: float | None) -> float | None:
+        wait_s = None if next_at is None else max(0.01, next_at - self._station.clock.now())
+        if self._station.once:
+            return wait_s
+        return LOOK_S if wait_s is None else min(wait_s, LOOK_S)
+
+    # -- the session
+
+    def _open(self) -> Any:
+        """The worker's session, connected."""
+        if self._session is None:
+            self._session = self._make()
+        self._session.connect()
+        self._used = True
+        return self._session
+
+    def _probe(self) -> None:
+        """Nothing to do at a device that was in trouble: one cheap call tells whether it is back."""
+        self._open().probe()
+        if self._watch:
+            self._watch.note_good()
+
+    def _trouble(self, error: DeviceError) -> float | None:
+        self._close()
+        if self._watch is None:
+            return STORE_PAUSE_S
+        first = self._watch.error is None
+        self._watch.note_trouble(error)
+        if first and self._used and isinstance(error, DeviceGone):
+            self._watch.forgive_once()
+        return self.step_later()
+
+    def step_later(self) -> float | None:
+        """How long to rest after trouble."""
+        wait_s = self._watch.wait_s() if self._watch else STORE_PAUSE_S
+        return None if math.isinf(wait_s) else max(0.01, wait_s)
+
+    def _unused(self) -> None:
+        if self._watch:
+            self._watch.note_unused()
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+class Lanes:
+    """All workers of a station and their threads."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._workers: list[Worker] = []
+        self._threads: list[threading.Thread] = []
+
+    def add(self, worker: Worker, roles: Sequence[str], device: str) -> None:
+        """Enrol a worker under the bells of its roles (before `start`)."""
+        self._workers.append(worker)
+        for role in roles:
+            self._station.bells.setdefault((role, device), []).append(worker.bell)
+
+    def start(self) -> None:
+        """Start every thread."""
+        for worker in self._workers:
+            thread = threading.Thread(target=worker.run, name=worker.name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for every thread to end, all together at most `timeout_s`; whether they did."""
+        ends = self._station.clock.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, ends - self._station.clock.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
