@@ -10,7 +10,7 @@ WEAK_STEP_NS = 2 * NS_PER_S
 """A time coarser than this does not tell two versions apart (FAT's 2 s still does)."""
 
 DST_SHIFT_NS = 3600 * NS_PER_S
-"""FAT media written by another zone or season differ by exactly an hour and are still the same file."""
+"""FAT media read in another season differ by an hour and are still the same file (requirement R13)."""
 
 
 class Proof(enum.IntEnum):
@@ -66,7 +66,8 @@ class Fingerprint:
     def matches(self, other: Fingerprint, *, fat_times: bool = False) -> bool:
         """Whether both describe the same version, within the coarser of the two resolutions.
 
-        A weak side matches on size alone. `fat_times` also allows shifts of exactly one hour.
+        A side without a time matches on size alone. `fat_times` also allows what FAT media do to times: two seconds of
+        rounding, either way, and a shift of an hour.
         """
         if self.size != other.size:
             return False
@@ -76,7 +77,7 @@ class Fingerprint:
         apart = abs(self.mtime_ns - other.mtime_ns)
         if apart < step:
             return True
-        return fat_times and abs(apart - DST_SHIFT_NS) <= WEAK_STEP_NS
+        return fat_times and min(apart, abs(apart - DST_SHIFT_NS)) <= WEAK_STEP_NS
 
 
 class Kind(enum.Enum):
