@@ -51,12 +51,15 @@ class Readiness:
     sighting: Sighting
     locked: bool = False
     """A lock that counts is there."""
+    settling: bool = False
+    """Only a second equal look is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
     reason: str
     until: float
+    settling: bool = False
 
 
 def judge(rule: ReadyRule, entry: Entry, siblings: Siblings, now: float, earlier: Sighting | None) -> Readiness:
@@ -74,7 +77,14 @@ def judge(rule: ReadyRule, entry: Entry, siblings: Siblings, now: float, earlier
     )
     if wait is None:
         return Readiness(ready=True, reason="ready", check_at=None, sighting=sighting)
-    return Readiness(ready=False, reason=wait.reason, check_at=wait.until, sighting=sighting, locked=locked is not None)
+    return Readiness(
+        ready=False,
+        reason=wait.reason,
+        check_at=wait.until,
+        sighting=sighting,
+        locked=locked is not None,
+        settling=wait.settling,
+    )
 
 
 def _unchanged(fingerprint: Fingerprint, now: float, earlier: Sighting | None, *, locked: bool) -> bool:
@@ -135,8 +145,9 @@ def _settle_wait(rule: ReadyRule, now: float, sighting: Sighting, *, unchanged: 
     if unchanged and (sighting.lock_gone or now >= sighting.since + rule.settle_s):
         return None
     if sighting.lock_gone:
-        return _Wait("unlocked; waiting for a second equal look", now + min(rule.settle_s, _LOOK_SOON_S))
-    return _Wait(f"not yet unchanged for {in_words(rule.settle_s)}", sighting.since + rule.settle_s)
+        return _Wait("unlocked; waiting for a second equal look", now + min(rule.settle_s, _LOOK_SOON_S), settling=True)
+    told = f"not yet unchanged for {in_words(rule.settle_s)}"
+    return _Wait(told, sighting.since + rule.settle_s, settling=True)
 
 
 def _unchanged_since(entry: Entry | None, sighting: Sighting) -> float:
@@ -177,6 +188,14 @@ def companion_problem(pattern: str) -> str | None:
         return "a companion stands in the same folder: no / here"
     literal = "".join(text for text, *_rest in pieces).strip("*?")
     return None if literal else "the pattern would fit every file"
+
+
+def companions_of(rule: ReadyRule, name: str) -> frozenset[str] | None:
+    """The names that decide about the file called `name`; None where a pattern has wildcards (only a listing tells)."""
+    patterns = (*rule.locks, rule.done) if rule.done else rule.locks
+    if any(_WILDCARD.search(pattern) for pattern in patterns):
+        return None
+    return frozenset(_fill(pattern, name) for pattern in patterns)
 
 
 def is_companion(rule: ReadyRule, name: str, siblings: Siblings) -> bool:

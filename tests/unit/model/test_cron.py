@@ -45,6 +45,18 @@ def test_a_match_in_the_overlap_is_taken_once() -> None:
     assert shown(walk("30 1 * * *", "2024-11-02T03:00", 2)) == ["03 01:30-0700", "04 01:30-0800"]
 
 
+def test_in_the_second_half_of_an_overlap_the_first_occurrence_is_the_latest() -> None:
+    first = dt.datetime(2024, 11, 3, 1, 30, tzinfo=PORTLAND).timestamp()
+    shown_again = dt.datetime(2024, 11, 3, 1, 10, tzinfo=PORTLAND, fold=1).timestamp()
+    assert latest_match("30 1 * * *", shown_again, PORTLAND) == first
+
+
+def test_a_date_that_was_left_out_has_no_match() -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    just_after = dt.datetime(2011, 12, 31, 0, 5, tzinfo=apia).timestamp()
+    assert wall_time(latest_match("15 0 * * *", just_after, apia), apia).date() == dt.date(2011, 12, 29)
+
+
 @pytest.mark.parametrize(("name", "year"), ODD_ZONES)
 def test_a_daily_expression_matches_once_for_every_local_date(name: str, year: int) -> None:
     zone = ZoneInfo(name)

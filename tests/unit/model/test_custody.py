@@ -182,9 +182,13 @@ def test_one_more_receipt_never_forbids(case: tuple[list[Route], list[Receipt]],
 def test_never_wins(case: tuple[list[Route], list[Receipt]], place: int) -> None:
     """Invariant 1: one route that never removes keeps the file, whatever the others say."""
     routes, receipts = case
-    keeper = Route(name="archive", sources=("clay-11th",), remove=RemoveRule(after=After.NEVER))
+    keeper = Route(name="archive", sources=("clay-11th",), targets=("office",), remove=RemoveRule(after=After.NEVER))
+    proofs = [
+        Receipt(step, "archive", device, Proof.HASH, SHA, NOW - 9)
+        for step, device in ((Step.STORED, "store"), (Step.DELIVERED, "office"))
+    ]
     routes.insert(place, keeper)
-    assert not may_remove(routes, receipts, NOW + 10_000).allowed
+    assert not may_remove(routes, [*receipts, *proofs], NOW + 10_000).allowed
 
 
 @given(st.lists(receipts_, max_size=20), remove_rules)

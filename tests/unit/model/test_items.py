@@ -31,8 +31,9 @@ def test_another_size_is_another_version(one: Fingerprint, other: Fingerprint, f
     assert not one.matches(longer, fat_times=fat_times)
 
 
-@given(times, steps, st.integers(0, 10**14))
-def test_times_match_within_one_step_and_not_beyond(at: int, step: int, apart: int) -> None:
+@given(times, steps, st.integers(0, 10**14) | st.just(0), st.integers(-1, 1))
+def test_times_match_within_one_step_and_not_beyond(at: int, step: int, beyond: int, off_by: int) -> None:
+    apart = abs(step + beyond + off_by)
     assert Fingerprint(5, at, step).matches(Fingerprint(5, at + apart, step)) == (apart < step)
 
 
@@ -50,6 +51,10 @@ def test_fat_times_may_shift_by_an_hour_and_round_by_two_seconds(at: int, shift:
     shifted = Fingerprint(5, at + shift + rounding, WEAK_STEP_NS)
     assert card.matches(shifted, fat_times=True)
     assert card.matches(shifted) == (abs(shift + rounding) < WEAK_STEP_NS)
+
+
+def test_two_seconds_apart_on_a_card_are_no_change() -> None:
+    assert Fingerprint(5, 0, NS_PER_S).matches(Fingerprint(5, 2 * NS_PER_S, NS_PER_S), fat_times=True)
 
 
 def test_fat_times_do_not_hide_another_time() -> None:

@@ -229,6 +229,12 @@ def test_the_tilde_form_can_be_stored_too(path: str, sha256: str) -> None:
     assert original(other).count("~") == path.count("~") + 1 or byte_length(mapped) > 240
 
 
+@pytest.mark.parametrize("length", [1, 244, 245, 246, 253])
+def test_a_suffix_as_long_as_a_name_leaves_some_of_the_stem(length: int) -> None:
+    assert versioned("s." + "y" * length, SHA)[0] == "s"
+    assert len(versioned("s." + "y" * length, SHA)) == min(length + 11, 255)
+
+
 @pytest.mark.parametrize("letter", ["x", "é", "飛", "🚗"])
 def test_a_long_stem_is_cut_between_characters(letter: str) -> None:
     name = letter * (251 // len(letter.encode())) + ".csv"
@@ -240,7 +246,7 @@ def test_a_long_stem_is_cut_between_characters(letter: str) -> None:
 
 def test_a_long_stem_is_cut_between_escapes() -> None:
     for filler in range(3):
-        mapped = safe_relative("x" * filler + "\\" * 80 + ".csv")
+        mapped = safe_relative("x" * filler + "\\" * 83 + ".csv")
         assert original(versioned(mapped, SHA)).strip("x\\") == "~01234567.csv"
 
 

@@ -87,6 +87,16 @@ def test_a_time_in_the_overlap_is_its_first_occurrence_only() -> None:
     assert next_slot(daily, slot.opens, PORTLAND).date == dt.date(2024, 11, 4)
 
 
+def test_a_slot_just_before_an_overlap_over_midnight_stays_the_latest() -> None:
+    """In St. John's, one minute into 2009-11-01, the clock went back to 23:01 of the day before."""
+    st_johns = ZoneInfo("America/St_Johns")
+    daily = Daily(dt.time(0))
+    slot = slot_on(daily, dt.date(2009, 11, 1), st_johns)
+    assert wall_time(slot.opens + 120, st_johns).date() == dt.date(2009, 10, 31)
+    assert latest_slot(daily, slot.opens + 120, st_johns) == slot
+    assert next_slot(daily, slot.opens + 120, st_johns).date == dt.date(2009, 11, 2)
+
+
 def test_a_date_that_was_left_out_has_no_slot() -> None:
     with pytest.raises(ValueError, match="2011-12-30 does not exist"):
         slot_on(Daily(dt.time(12)), dt.date(2011, 12, 30), ZoneInfo("Pacific/Apia"))
