@@ -17,6 +17,7 @@ from v2xsync.config.route_options import ReadyTable, RemoveTable, RouteTable, Sc
 from v2xsync.config.secrets import SECRET_KINDS
 from v2xsync.config.station import LimitsTable, StationTable, StoreTable
 from v2xsync.model.layout import LAYOUT_FIELDS
+from v2xsync.ui.keys import KEYS, sign
 
 CONFIG = text_of(ROOT / "docs" / "config.md")
 TABLES: tuple[type[BaseModel], ...] = (
@@ -71,3 +72,9 @@ def test_every_command_has_its_section(command):
 def test_every_exit_code_is_explained(code):
     for document in ("README.md", "docs/operations.md"):
         assert re.search(rf"^\| {code} \|", text_of(ROOT / document), re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.id)
+def test_every_key_of_the_screen_stands_in_the_readme(key):
+    (row,) = re.findall(rf"^\| (.+?) \| .+ \| `{key.id}` \|$", text_of(ROOT / "README.md"), re.MULTILINE)
+    assert row.replace("`", "") == sign(key, {}, every=True)
