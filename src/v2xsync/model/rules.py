@@ -37,8 +37,9 @@ class RemoveRule:
 class ReadyRule:
     """When a file counts as finished by its writer.
 
-    `settle_s` 0 means no second stat. `lock` and `done` are patterns of companion names with the fields `{name}`,
-    `{stem}`, `{suffix}`; `lock` names companions of which none may exist, `done` one that must exist (empty: none).
+    `settle_s` 0 means no second stat. `locks` and `done` are patterns of companion names with the fields `{name}`,
+    `{stem}`, `{suffix}`, and may hold shell wildcards; `locks` names companions of which none may exist, `done` one
+    that must exist (empty: none).
     """
 
     settle_s: float = 30.0

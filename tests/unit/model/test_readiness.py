@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from v2xsync.model.items import NS_PER_S, Entry, Fingerprint, Kind
-from v2xsync.model.readiness import Readiness, Sighting, companion_problem, in_words, is_companion, judge
+from v2xsync.model.readiness import (
+    Readiness,
+    Sighting,
+    companion_problem,
+    companions_of,
+    in_words,
+    is_companion,
+    judge,
+)
 from v2xsync.model.rules import ReadyRule
 
 NOW = 1_700_000_000.0
@@ -57,6 +65,16 @@ def test_a_change_starts_the_settle_time_again() -> None:
     assert not watch.look(59, entry(size=11)).ready
     assert not watch.look(60, entry(size=11, mtime=NOW + 55)).ready
     assert watch.look(90, entry(size=11, mtime=NOW + 55)).ready
+
+
+def test_settling_is_told_where_only_a_second_equal_look_is_missing() -> None:
+    assert Watch(DEFAULT).look(0).settling
+    assert not Watch(DEFAULT).look(0, siblings=["a.dat.lock"]).settling
+    assert not Watch(ReadyRule(min_age_s=600)).look(0).settling
+    assert not Watch(ReadyRule(done="{name}.done")).look(0).settling
+    watch = Watch(DEFAULT)
+    watch.look(0, siblings=["a.dat.lock"])
+    assert watch.look(1, entry(size=11)).settling
 
 
 def test_settle_zero_means_no_second_look() -> None:
@@ -334,6 +352,22 @@ def test_a_quiet_file_becomes_ready_and_a_busy_one_does_not(
 )
 def test_companions_are_no_items(rule: ReadyRule, name: str, companion: bool) -> None:
     assert is_companion(rule, name, {"a.dat", name, "b.txt"}) is companion
+
+
+def test_the_names_that_decide_about_a_file_are_known_without_a_listing() -> None:
+    assert companions_of(DEFAULT, "a.dat") == frozenset({"a.dat.lock", "a.dat.part", "a.dat.tmp"})
+    assert companions_of(ReadyRule(locks=("{stem}.busy",), done="{name}.done"), "a.dat") == frozenset(
+        {"a.busy", "a.dat.done"}
+    )
+    assert companions_of(ReadyRule(locks=()), "a.dat") == frozenset()
+    assert companions_of(ReadyRule(locks=("*.busy",)), "a.dat") is None
+
+
+@given(rules, st.sets(st.sampled_from(["a.dat.lock", "a.dat.tmp", "a.dat.done", "b.dat", "a.lock"])))
+def test_no_other_name_decides(rule: ReadyRule, beside: set[str]) -> None:
+    deciding = companions_of(rule, "a.dat")
+    assert deciding is not None
+    assert judge(rule, entry(), beside, NOW, None) == judge(rule, entry(), beside & deciding, NOW, None)
 
 
 @given(st.text("ab.", min_size=1, max_size=6), st.sampled_from(["{name}.lock", "{stem}.lock", "_{stem}{suffix}_"]))
