@@ -1,11 +1,8 @@
-"""Plugs the closing table in, and lets pytest explain the asserts of the suite."""
+"""Plugs the closing table in."""
 
 from __future__ import annotations
 
 import pytest
-
-for _module in ("common", "ends", "far", "fetch_checks", "source_checks", "target_checks"):
-    pytest.register_assert_rewrite(f"tests.contract.{_module}")
 
 TABLE = "v2xsync-contract-table"
 

@@ -66,7 +66,7 @@ class Fetching(OnSource):
         assert len(sink.finished) == 300
         assert all(sink.content(number) == content(number * 37) for number in range(300))
 
-    def test_requests_are_drawn_as_room_comes_free(self, far: FarSide, source: Source) -> None:
+    def test_fetches_are_drawn_as_room_comes_free(self, far: FarSide, source: Source) -> None:
         paths = [f"{number}.csv" for number in range(50)]
         for path in paths:
             far.plant(path, b"small")
@@ -206,7 +206,7 @@ class Fetching(OnSource):
         source.fetch(requests, sink)
         assert [sink.content(token) for token in range(4)] == [content(2 * MIB)] * 4
 
-    def test_memory_stays_bounded(self, far: FarSide, source: Source) -> None:
+    def test_memory_stays_bounded_while_fetching(self, far: FarSide, source: Source) -> None:
         size = 64 * MIB
         far.plant("big.bin", content(size))
         requests = ask(source, ["big.bin"])

@@ -46,12 +46,12 @@ class TargetSessions(OnTarget):
         assert isinstance(target, Target)
         assert target.capabilities.target
 
-    def test_probe(self, target: Target) -> None:
+    def test_probe_of_a_target(self, target: Target) -> None:
         health = target.probe()
         assert isinstance(health, Health)
         assert health.free_bytes is None or health.free_bytes >= 0
 
-    def test_close_and_connect_again(self, far: FarSide, target: Target) -> None:
+    def test_close_and_connect_a_target_again(self, far: FarSide, target: Target) -> None:
         target.connect()
         target.close()
         target.close()
@@ -59,7 +59,7 @@ class TargetSessions(OnTarget):
         assert 0 in send(target, {"a.csv": b"1"}).sent
         assert far.look("a.csv") == b"1"
 
-    def test_stat_answers_in_order(self, far: FarSide, target: Target, probeable: None) -> None:
+    def test_stat_of_a_target_answers_in_order(self, far: FarSide, target: Target, probeable: None) -> None:
         far.plant("a.csv", b"1")
         far.plant("d/b.csv", b"22")
         answers = target.stat(["d/b.csv", "missing.csv", "../outside", "a.csv"])
@@ -98,7 +98,7 @@ class Sending(OnTarget):
         assert all(far.look(path) == data for path, data in files.items())
         assert not any(".v2xsync" in path for path in far.listing())
 
-    def test_requests_are_drawn_as_room_comes_free(self, far: FarSide, target: Target) -> None:
+    def test_sends_are_drawn_as_room_comes_free(self, far: FarSide, target: Target) -> None:
         most_open = 0
 
         def watch(token: int, offset: int) -> None:
@@ -218,7 +218,7 @@ class Sending(OnTarget):
         assert far.look("a.bin") == content(3 * MIB)
         assert far.listing() == {"a.bin"}
 
-    def test_memory_stays_bounded(self, far: FarSide, target: Target) -> None:
+    def test_memory_stays_bounded_while_sending(self, far: FarSide, target: Target) -> None:
         size = 64 * MIB
         data = memoryview(content(size))
         feed = Contents({0: data})

@@ -10,8 +10,10 @@ threads run: watchdog's own.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 OWN_FLOOD = 4_000
 """So many events of our own in a row may have pushed others out of the kernel's queue (16,384 by default)."""
+
+_QUIET = logging.NullHandler()
 
 _LIMITS = {errno.ENOSPC: "fs.inotify.max_user_watches", errno.EMFILE: "fs.inotify.max_user_instances"}
 
@@ -128,6 +132,7 @@ class FolderHints:
     def _watch(self) -> None:
         from watchdog.observers import Observer
 
+        _quieten()
         # A watch does not follow links, but the root itself may be one.
         root = self._root.resolve()
         self._depth = len(root.parts)
@@ -141,6 +146,16 @@ class FolderHints:
         if observer is not None:
             observer.stop()
             observer.join()
+
+
+def _quieten() -> None:
+    """Keep watchdog's talk about its own races off stderr, where a screen may be drawn; nothing depends on it.
+
+    It warns where a new folder is watched twice (by its parent's scan and by its own event), and logs where an event
+    meets a stop.
+    """
+    warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
+    logging.getLogger("watchdog").addHandler(_QUIET)
 
 
 def _handler(hints: FolderHints) -> FileSystemEventHandler:

@@ -521,7 +521,7 @@ class LocalDevice:
         self._check_device(error)
         if error.errno in _FULL:
             raise NoSpace(self.name, f"the disk is full ({error.strerror})", remedy="free some space on it")
-        if error.errno in _RIGHTS and (error.errno == errno.EROFS or not os.access(self._root.path, os.W_OK)):
+        if error.errno in _RIGHTS and (error.errno == errno.EROFS or not self._root.is_writable()):
             raise AccessRefused(
                 self.name, f"{self._root.path} may not be written", remedy="give this user the right to write there"
             )

@@ -10,6 +10,7 @@ not the same root (requirement R7).
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -134,6 +135,10 @@ class Root:
         finally:
             os.close(fd)
 
+    def is_writable(self) -> bool:
+        """Whether this process may make names in the root."""
+        return os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
     def sync_names(self, parts: Sequence[str]) -> None:
         """Make the names in the folder at `parts`, and of the folders on the way there, durable."""
         for count in range(len(parts), -1, -1):
@@ -187,7 +192,7 @@ class Root:
                 with suppress(FileExistsError):
                     place.mkdir()
             if kind_of(place.lstat()) is not Kind.FOLDER:
-                raise NotADirectoryError(f"{place} is no folder")
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
         return place
 
 

@@ -67,6 +67,18 @@ def test_a_change_is_a_hint(root: Path, change: Callable[[Path], object]) -> Non
         hints.stop()
 
 
+def test_nested_folders_made_at_once_do_not_end_the_hints(tmp_path: Path) -> None:
+    """Watchdog then watches some of them twice and warns; a warning made an error would end its thread."""
+    for number in range(20):
+        root = tmp_path / str(number)
+        root.mkdir()
+        hints = FolderHints("box", root)
+        hints.start()
+        (root / "a" / "b" / "c").mkdir(parents=True)
+        assert hints.wait(LONG_S)
+        hints.stop()
+
+
 def test_a_file_in_a_folder_made_later_is_a_hint(hints: FolderHints, root: Path) -> None:
     (root / "later").mkdir()
     assert hints.wait(LONG_S)
