@@ -58,7 +58,7 @@ class SourceSessions(OnSource):
         assert set(entries(source)) == {"a.csv"}
 
     def test_a_root_that_is_gone_is_no_empty_listing(self, far: FarSide, source: Source) -> None:
-        """Requirement R7: an unmounted drive looks like an empty folder, and must not be taken for one."""
+        """Invariant 5 (requirement R7): an unmounted drive looks like an empty folder, and is not taken for one."""
         far.plant("a.csv", b"1")
         far.vanish()
         with pytest.raises(DeviceError):
@@ -167,6 +167,7 @@ class Listings(OnSource):
 
     @pytest.mark.parametrize("path", UNSAFE_PATHS)
     def test_stat_refuses_unsafe_paths(self, far: FarSide, source: Source, path: str) -> None:
+        """Invariant 9, as for every verb below."""
         far.plant("a.csv", b"x")
         answers = source.stat([path, "a.csv"])
         assert isinstance(answers[0], ItemRefused)
@@ -174,7 +175,7 @@ class Listings(OnSource):
 
 
 class Removals(OnSource):
-    """`remove`: only the very version, right after a stat."""
+    """Invariant 1 at a source: `remove` takes only the very version, right after a stat."""
 
     def test_remove_what_matches(self, far: FarSide, source: Source, deletes: None) -> None:
         far.plant("d/a.csv", b"abc")
@@ -257,7 +258,7 @@ class Removals(OnSource):
 
 
 class Pruning(OnSource):
-    """`prune`: only folders that are empty, never the root."""
+    """Invariant 1 for folders: `prune` takes only those that are empty, and never the root."""
 
     def test_prune_empty_folders(self, far: FarSide, source: Source, prunes: None) -> None:
         for folder in ("a/b/c", "d"):

@@ -139,6 +139,7 @@ class Sending(OnTarget):
         assert far.listing() == {"good.csv"}
 
     def test_never_overwrites(self, far: FarSide, target: Target, probeable: None) -> None:
+        """Invariant 3, and requirement R12."""
         far.plant("a.csv", b"precious")
         feed = send(target, {"a.csv": b"new", "b.csv": b"other"})
         assert isinstance(feed.errors[0], NameTaken)
@@ -168,6 +169,7 @@ class Sending(OnTarget):
         assert "a.csv" in far.listing()
 
     def test_the_final_name_appears_only_whole(self, far: FarSide, target: Target, probeable: None) -> None:
+        """Invariant 3."""
         request = plan("d/a.bin", content(3 * MIB))
         seen: set[str] = set()
         feed = Contents({0: content(3 * MIB)}, lambda token, offset: seen.update(far.listing()))
@@ -228,7 +230,7 @@ class Sending(OnTarget):
 
 
 class Resuming(OnTarget):
-    """A partial is continued only where its last bytes match (requirement R6)."""
+    """Invariant 6 at a target: a partial is continued only where its last bytes match (requirement R6)."""
 
     def test_a_fitting_partial_is_continued(self, far: FarSide, target: Target, resumable: None) -> None:
         request = plan("d/a.bin", content(3 * MIB))
@@ -289,7 +291,7 @@ class Resuming(OnTarget):
 
 
 class Proving(OnTarget):
-    """`prove` tells facts from fresh requests."""
+    """Invariant 4: `prove` tells facts from fresh requests."""
 
     def test_prove_size(self, far: FarSide, target: Target, probeable: None) -> None:
         far.plant("d/a.csv", b"12345")

@@ -162,6 +162,8 @@ def _handler(hints: FolderHints) -> FileSystemEventHandler:
     from watchdog.events import FileSystemEventHandler
 
     class Handler(FileSystemEventHandler):
+        """Hands every event on."""
+
         def on_any_event(self, event: FileSystemEvent) -> None:
             hints.take(event)
 
