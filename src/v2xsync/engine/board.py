@@ -6,6 +6,7 @@ The board's lock is a leaf lock. Nothing on the board is needed for correctness:
 from __future__ import annotations
 
 import collections
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,10 @@ EVENTS_KEPT = 2000
 
 RATE_WINDOW_S = 5.0
 """Rates are averages over about so long."""
+
+_LOG = logging.getLogger("v2xsync.station")
+"""Every event goes here too; who runs the station decides where it is written (`cli.logs`)."""
+_LOG.addHandler(logging.NullHandler())
 
 
 @dataclass(slots=True)
@@ -168,7 +173,7 @@ class Board:
             return changed
 
     def tell(self, level: Level, text: str, *, device: str = "", item_id: int | None = None) -> None:
-        """Append a human-scale event; `text` is made safe to draw here."""
+        """Append a human-scale event, and log it; `text` is made safe to draw here."""
         with self._lock:
             seq = self._events[-1].seq + 1 if self._events else 1
             event = EventView(
@@ -177,6 +182,7 @@ class Board:
             self._events.append(event)
             self._counts["errors_unseen"] += level >= Level.ERROR
             self._generation += 1
+        _LOG.log(level, "%s", event.text, extra={"device": device, "item_id": item_id})
 
     def see_errors(self) -> None:
         """A person has seen the errors."""

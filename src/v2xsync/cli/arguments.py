@@ -1,0 +1,195 @@
+"""The command line's grammar: every command with its options, once. Completion and help are made from it.
+
+`v2xsync` alone runs the station; its routes are only read after ``--once``, so that a mistyped command is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from v2xsync import __version__
+
+_TAKES_VALUE: Final = frozenset({"--config", "-c", "--log-format"})
+"""Options of the bare command whose value must not be taken for a command."""
+
+
+class Grammar(Protocol):
+    """What options are told to: an argparse parser, or whoever makes completion from them."""
+
+    @property
+    def add_argument(self) -> Callable[..., object]:
+        """Take one option or positional, as argparse does."""
+
+    @property
+    def add_mutually_exclusive_group(self) -> Callable[[], Grammar]:
+        """Begin a group of which one at most may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its name, what it does in one line, the function that runs it, and its own options."""
+
+    name: str
+    does: str
+    run: str
+    """``module:function``, imported when the command is called."""
+    options: Callable[[Grammar], None]
+
+
+def _no_options(parser: Grammar) -> None:
+    del parser
+
+
+def _names(parser: Grammar, metavar: str, help_: str) -> None:
+    parser.add_argument("names", nargs="*", metavar=metavar, help=help_)
+
+
+def _check(parser: Grammar) -> None:
+    parser.add_argument("--connect", action="store_true", help="also reach every device, log in, list, measure")
+
+
+def _history(parser: Grammar) -> None:
+    parser.add_argument("--since", metavar="WHEN", help='only from then on: 2h, 3d, 2026-05-01, "2026-05-01 13:30"')
+    parser.add_argument("--route", default="", metavar="ROUTE", help="only of this route")
+    parser.add_argument("--source", default="", metavar="DEVICE", help="only of files from this device")
+    parser.add_argument("--state", default="", metavar="STATE", help="only steps of this kind, e.g. delivered, held")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="only the newest N lines")
+
+
+def _why(parser: Grammar) -> None:
+    parser.add_argument("path", metavar="PATH", help="a file: its path anywhere, the end of it, or its item number")
+
+
+def _release(parser: Grammar) -> None:
+    parser.add_argument("items", nargs="*", metavar="ITEM", help="item numbers or paths, as `v2xsync holds` shows them")
+    parser.add_argument("--all", action="store_true", help="everything that is on hold")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--again", action="store_true", help="do the step again (where a file is posted: maybe twice)")
+    how.add_argument("--accept", action="store_true", help="vouch that it arrived: a receipt `ack` in your name")
+
+
+def _sync(parser: Grammar) -> None:
+    _names(parser, "ROUTE or DEVICE", "only these")
+    parser.add_argument("--wait", action="store_true", help="wait for the end (alone, the courier always does)")
+
+
+def _demo(parser: Grammar) -> None:
+    parser.add_argument("--no-ui", action="store_true", help="log lines instead of the screen")
+    parser.add_argument("--once", action="store_true", help="run every route once and exit")
+
+
+def _trust(parser: Grammar) -> None:
+    parser.add_argument("device", metavar="DEVICE", help="the device whose host key to look at")
+    parser.add_argument("--fingerprint", metavar="SHA256:...", help="pin without asking, if this is the key")
+
+
+def _completion(parser: Grammar) -> None:
+    parser.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell to complete for")
+
+
+COMMANDS: Final[Sequence[Command]] = (
+    Command("demo", "a rehearsal without any hardware: simulated intersections and targets", "demo:run", _demo),
+    Command("check", "is the config right? with --connect: does every device answer?", "check:run", _check),
+    Command(
+        "plan",
+        "what would be fetched, delivered and removed, and why; touches nothing",
+        "plan:run",
+        lambda parser: _names(parser, "ROUTE", "only these"),
+    ),
+    Command("sync", "run now, whatever the schedules say, and exit", "once:run", _sync),
+    Command(
+        "status",
+        "what the station was doing when it last wrote it down, and what waits",
+        "status:run",
+        _no_options,
+    ),
+    Command("history", "the custody log: what happened to every file", "history:run", _history),
+    Command("why", "everything known about one file, and what happens next", "why:run", _why),
+    Command("holds", "files that wait for a person, with the reason", "holds:run", _no_options),
+    Command("release", "let files on hold go on", "release:run", _release),
+    Command(
+        "retry",
+        "make everything that waits after trouble due at once",
+        "retry:run",
+        lambda parser: _names(parser, "ROUTE or DEVICE", "only of these"),
+    ),
+    Command("trust", "look at a host's key and pin it", "trust:run", _trust),
+    Command("completion", "print the completion script for a shell", "completion:run", _completion),
+)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command line; `command` is empty for the bare command. Exits as argparse does."""
+    if _is_bare(arguments):
+        return _bare_parser().parse_args(arguments)
+    return full_parser().parse_args(arguments)
+
+
+def full_parser() -> argparse.ArgumentParser:
+    """Return the parser that knows every command, for help and completion."""
+    parser = _root_parser()
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for command in COMMANDS:
+        own = commands.add_parser(command.name, help=command.does, description=command.does, parents=[_shared()])
+        command.options(own)
+    return parser
+
+
+def _is_bare(arguments: Sequence[str]) -> bool:
+    """Whether these are arguments of the bare command: after ``--once`` every word is a route."""
+    words = iter(arguments)
+    for word in words:
+        if word == "--once":
+            return True
+        if word in _TAKES_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return False
+    return False
+
+
+def _bare_parser() -> argparse.ArgumentParser:
+    parser = _root_parser()
+    parser.add_argument("names", nargs="*", metavar="ROUTE", help="with --once: only these routes")
+    parser.set_defaults(command=None)
+    return parser
+
+
+def root_options(parser: Grammar) -> None:
+    """Tell the options that stand before any command."""
+    shared_options(parser)
+    parser.add_argument("--no-ui", action="store_true", help="run headless: log lines on stdout")
+    parser.add_argument("--once", action="store_true", help="run every route now (or those named behind it), and exit")
+    parser.add_argument("--log-format", choices=["text", "json"], default="text", help="how log lines look on stdout")
+
+
+def shared_options(parser: Grammar) -> None:
+    """Tell the options that may stand before or behind the command; SUPPRESS keeps what stood before."""
+    unset = argparse.SUPPRESS
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", default=unset, help="the config file to use")
+    parser.add_argument("--json", action="store_true", default=unset, help="print one JSON document (docs/json.md)")
+
+
+def _root_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="v2xsync",
+        description="A courier for field data: fetch, deliver, prove, and only then remove. Without a command the"
+        " station runs, on the screen where there is one.",
+        epilog="Exit codes: 0 all done, 1 some failed or are held, 2 usage or config, 3 a device could not be used,"
+        " 4 another instance owns the state folder, 130 interrupted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"v2xsync {__version__}")
+    root_options(parser)
+    parser.set_defaults(config=None, json=False)
+    return parser
+
+
+def _shared() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    shared_options(parser)
+    return parser

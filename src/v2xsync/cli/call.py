@@ -1,0 +1,43 @@
+"""One call of one command: its arguments, where it prints, and the world it was called in."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from v2xsync.cli.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from v2xsync.config.schema import StationConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What every command gets. `environ` and `cwd` are the process's own."""
+
+    arguments: argparse.Namespace
+    out: Output
+    environ: Mapping[str, str]
+    cwd: Path
+    stdin: TextIO
+    now: Callable[[], float] = field(default=time.time)
+
+    def config(self, *, opens_devices: bool, warn: bool = True) -> StationConfig:
+        """Find and load the config; warnings go to stderr. Raises ConfigError with every problem.
+
+        Commands that open no device work without the devices' secrets.
+        """
+        from v2xsync.config.load import find_config, load
+
+        path = find_config(self.arguments.config, self.environ, self.cwd)
+        config = load(path, self.environ, check_secrets=opens_devices)
+        if warn:
+            for warning in config.warnings:
+                self.out.talk(f"v2xsync: warning: {warning}")
+        return config

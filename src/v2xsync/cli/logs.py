@@ -1,0 +1,116 @@
+"""The station's log: a file a day in the `logs` folder (seven kept), and lines on stdout where there is no screen.
+
+The engine's events come through the logger ``v2xsync``. Every line is redacted and made safe to draw; libraries speak
+to the file only, and only when something is wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import logging
+import logging.handlers
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+from zoneinfo import ZoneInfo
+
+from v2xsync.errors import ConfigError
+from v2xsync.model.naming import printable
+
+if TYPE_CHECKING:
+    from v2xsync.config.schema import StationConfig
+    from v2xsync.config.secrets import Redactor
+
+OURS: Final = "v2xsync"
+FOREIGN: Final = ("paramiko", "watchdog", "py.warnings")
+"""Libraries that have something to say; never on stdout."""
+
+KEPT_DAYS: Final = 7
+
+
+class Line(logging.Formatter):
+    """One event on one line: as text, or as a JSON object."""
+
+    def __init__(self, redactor: Redactor, zone: ZoneInfo, *, as_json: bool) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._zone = zone
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without secrets and without a raw control character."""
+        at = dt.datetime.fromtimestamp(record.created, self._zone)
+        text = printable(self._redactor.redact(super().format(record)))
+        if not self._as_json:
+            return f"{at:%Y-%m-%d %H:%M:%S} {record.levelname:<7} {text}"
+        about = {key: value for key in ("device", "item_id") if (value := getattr(record, key, None))}
+        line = {"at": at.isoformat(), "level": record.levelname.lower(), "text": text, **about}
+        return json.dumps(line)
+
+
+@contextlib.contextmanager
+def logging_to(config: StationConfig, *, stdout: TextIO | None, as_json: bool = False) -> Iterator[None]:
+    """Write the log while the block runs; `stdout` is None where a screen owns the terminal.
+
+    Raises ConfigError where the log folder cannot be used.
+    """
+    line = Line(config.vault.redactor, config.zone, as_json=False)
+    file = _file(config.logs, line) if config.logs is not None else None
+    on_stdout = _on_stdout(stdout, Line(config.vault.redactor, config.zone, as_json=as_json)) if stdout else None
+    ours = [handler for handler in (file, on_stdout) if handler is not None]
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(_attached(OURS, ours, logging.INFO))
+        for name in FOREIGN:
+            undo.enter_context(_attached(name, [file] if file else [logging.NullHandler()], logging.WARNING))
+        undo.enter_context(_quiet_faults())
+        yield
+    for handler in ours:
+        handler.close()
+
+
+def _file(folder: Path, line: logging.Formatter) -> logging.Handler:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.TimedRotatingFileHandler(
+            folder / "v2xsync.log", when="midnight", backupCount=KEPT_DAYS, encoding="utf-8", errors="backslashreplace"
+        )
+    except OSError as error:
+        what = f"the log folder cannot be used: {error.strerror}"
+        raise ConfigError(what, key="station.logs", remedy=f"make {folder} writable or name another") from error
+    handler.setFormatter(line)
+    return handler
+
+
+def _on_stdout(stdout: TextIO, line: logging.Formatter) -> logging.Handler:
+    handler = logging.StreamHandler(stdout)
+    handler.setFormatter(line)
+    return handler
+
+
+@contextlib.contextmanager
+def _attached(name: str, handlers: list[logging.Handler], level: int) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = (logger.level, logger.propagate)
+    logger.setLevel(level)
+    logger.propagate = False
+    for handler in handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+        logger.level, logger.propagate = before
+
+
+@contextlib.contextmanager
+def _quiet_faults() -> Iterator[None]:
+    """A full disk or a closed stdout must not print tracebacks over the courier's own lines."""
+    before = logging.raiseExceptions
+    logging.raiseExceptions = False
+    try:
+        yield
+    finally:
+        logging.raiseExceptions = before

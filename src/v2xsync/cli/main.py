@@ -1,0 +1,70 @@
+"""The console script: reads the command line, runs one command, turns trouble into a line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from v2xsync.cli.arguments import COMMANDS, parse
+from v2xsync.cli.call import Call
+from v2xsync.cli.exit_codes import DONE, INTERRUPTED, code_of
+from v2xsync.cli.output import Output
+from v2xsync.errors import Cancelled, V2xSyncError
+
+_BARE: Final = "run:run"
+"""What runs without a command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (the process's own where none is given); returns the exit code."""
+    try:
+        parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else DONE
+    _never_fail_on_letters()
+    command = parsed.command or ""
+    out = Output(command or "run", as_json=parsed.json, stdout=sys.stdout, stderr=sys.stderr)
+    call = Call(arguments=parsed, out=out, environ=dict(os.environ), cwd=Path.cwd(), stdin=sys.stdin)
+    try:
+        return _run(command, call)
+    except BrokenPipeError:
+        _leave_pipe()
+        return DONE
+
+
+def _run(command: str, call: Call) -> int:
+    try:
+        return _function(command)(call)
+    except (KeyboardInterrupt, Cancelled):
+        call.out.talk("v2xsync: interrupted")
+        return INTERRUPTED
+    except V2xSyncError as error:
+        code = code_of(error)
+        call.out.trouble(error, code)
+        return code
+
+
+def _function(command: str) -> Callable[[Call], int]:
+    target = next((known.run for known in COMMANDS if known.name == command), _BARE)
+    module, _colon, name = target.partition(":")
+    function: Callable[[Call], int] = getattr(importlib.import_module(f"v2xsync.cli.{module}"), name)
+    return function
+
+
+def _never_fail_on_letters() -> None:
+    """A terminal that cannot draw a letter shows its escape; a name never ends the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_pipe() -> None:
+    """The reader of our output has gone (``| head``): say nothing more, also not at the interpreter's end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

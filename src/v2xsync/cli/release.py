@@ -1,0 +1,64 @@
+"""``v2xsync release``: a person lets files on hold go on."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Sequence
+
+from v2xsync.cli.call import Call
+from v2xsync.cli.exit_codes import DONE
+from v2xsync.cli.records import owning
+from v2xsync.errors import ConfigError
+from v2xsync.ledger.base import Hold
+from v2xsync.model.naming import printable
+
+
+def run(call: Call) -> int:
+    """Release the named holds by the named way; nothing is chosen where both ways are possible."""
+    asked = call.arguments
+    if bool(asked.items) is bool(asked.all):
+        raise ConfigError("name the items, or --all", remedy="v2xsync holds shows them")
+    config = call.config(opens_devices=False)
+    with owning(config) as ledger:
+        holds = _chosen(ledger.holds(), asked.items)
+        accept = _way(holds, again=asked.again, accept=asked.accept)
+        items = tuple(dict.fromkeys(hold.item_id for hold in holds))
+        user = getpass.getuser()
+        release = ledger.release_accept if accept else ledger.release_again
+        count = release(items, call.now(), user) if items else 0
+    if call.out.as_json:
+        call.out.document({"released": count, "items": items, "way": "accept" if accept else "again", "by": user})
+    else:
+        call.out.line(
+            f"{count} released; the next run does them again" if not accept else f"{count} accepted by {user}"
+        )
+    return DONE
+
+
+def _chosen(holds: Sequence[Hold], words: Sequence[str]) -> Sequence[Hold]:
+    """The holds that `words` name (all without any). Raises ConfigError for a word that names none."""
+    if not words:
+        return holds
+    return tuple(hold for word in words for hold in _named(holds, word))
+
+
+def _named(holds: Sequence[Hold], word: str) -> Iterator[Hold]:
+    fitting = [hold for hold in holds if word in {str(hold.item_id), hold.path, printable(hold.path)}]
+    if not fitting:
+        raise ConfigError(f"{word} is not on hold", remedy="v2xsync holds shows what is")
+    yield from fitting
+
+
+def _way(holds: Sequence[Hold], *, again: bool, accept: bool) -> bool:
+    """Whether to accept. Raises ConfigError where a person has to choose, or chose what cannot be."""
+    vouchable = [hold.may_accept for hold in holds]
+    if accept and not all(vouchable):
+        stubborn = next(hold for hold in holds if not hold.may_accept)
+        what = f"nobody can vouch for item {stubborn.item_id}: its {stubborn.step.value} step never happened"
+        raise ConfigError(what, remedy="release it with --again")
+    if any(vouchable) and not (again or accept):
+        raise ConfigError(
+            "these may have arrived: say which is right",
+            remedy="--again does the step again (maybe twice at the target), --accept vouches that it arrived",
+        )
+    return accept

@@ -1,0 +1,85 @@
+"""``v2xsync`` on a terminal: the engine runs in its own threads, the screen in this one.
+
+The engine outlives the screen: when the terminal goes away, `on_hangup` of the config says what happens to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from v2xsync.cli.call import Call
+from v2xsync.cli.exit_codes import DONE, INTERRUPTED
+from v2xsync.cli.headless import End, Watch, serve
+from v2xsync.cli.logs import logging_to
+from v2xsync.cli.records import owning
+from v2xsync.cli.signals import DRAIN, RELOAD, Inbox, caught
+from v2xsync.ui import launch
+
+if TYPE_CHECKING:
+    from v2xsync.config.schema import StationConfig
+    from v2xsync.engine.service import Service
+
+
+class Door:
+    """Closes the screen from a signal handler, once there is one."""
+
+    def __init__(self) -> None:
+        self._close: Callable[[], None] | None = None
+
+    def hang(self, close: Callable[[], None]) -> None:
+        """Remember how the screen is closed."""
+        self._close = close
+
+    def close(self) -> None:
+        """Close the screen; the station goes on."""
+        if self._close is not None:
+            self._close()
+
+
+def show(call: Call, config: StationConfig) -> int:
+    """Run the station with the screen until a person leaves, the station stops, or the terminal goes away."""
+    from v2xsync.engine.wiring import build
+
+    door = Door()
+    with caught((*DRAIN, RELOAD), then=door.close) as inbox:
+        with logging_to(config, stdout=None), owning(config) as ledger:
+            service = build(config, ledger)
+            service.start()
+            came = _screen(service, config, door, inbox)
+            _obey(service, came, config.on_hangup)
+            end, config = Watch(call, config, service, inbox).until_end()
+        if end is End.RELOAD:
+            return serve(call, config)
+    return DONE if end is End.DRAINED else INTERRUPTED
+
+
+def _screen(service: Service, config: StationConfig, door: Door, inbox: Inbox) -> set[str]:
+    """Show the screen until it ends; returns the signals that closed it (a lost terminal counts as a hang-up)."""
+    options = launch.UiOptions(keys=config.keys, zone=config.zone)
+    try:
+        launch.run(service, options, on_ready=door.hang)
+    except OSError:
+        came = {RELOAD}
+    else:
+        came = set(inbox.take())
+    if RELOAD in came:
+        _let_go_of_terminal()
+    return came
+
+
+def _obey(service: Service, came: set[str], on_hangup: str) -> None:
+    """Do what closed the screen: a hang-up means what the config says, any other signal drains."""
+    if came - {RELOAD} or (RELOAD in came and on_hangup == "drain"):
+        service.drain()
+    elif RELOAD in came and on_hangup == "stop":
+        service.stop()
+
+
+def _let_go_of_terminal() -> None:
+    """The terminal is gone: nothing may fail any more because it cannot be written."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())

@@ -1,0 +1,63 @@
+"""Signals as plain facts: handlers only write down what came, the main thread acts on it where it is safe."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import Final
+
+DRAIN: Final = ("SIGTERM", "SIGINT")
+"""The first of these drains, the second stops now."""
+
+RELOAD: Final = "SIGHUP"
+PICTURE: Final = "SIGUSR1"
+
+
+class Inbox:
+    """Names of signals that came and were not looked at yet, oldest first."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._waiting: collections.deque[str] = collections.deque()
+        self._then = then
+
+    def put(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        del frame
+        self._waiting.append(signal.Signals(number).name)
+        self._then()
+
+    def take(self) -> Iterator[str]:
+        """Yield what came, and forget it."""
+        while self._waiting:
+            yield self._waiting.popleft()
+
+
+@contextlib.contextmanager
+def caught(names: Iterable[str], then: Callable[[], None] = lambda: None) -> Iterator[Inbox]:
+    """Catch these signals (those that the platform has) while the block runs; `then` is called after each."""
+    inbox = Inbox(then)
+    numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
+    before = {number: signal.signal(number, inbox.put) for number in numbers}
+    try:
+        yield inbox
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl+C does: by KeyboardInterrupt."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

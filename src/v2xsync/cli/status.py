@@ -1,0 +1,77 @@
+"""``v2xsync status``: the picture that the station last wrote down, and what waits in the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from v2xsync.cli.call import Call
+from v2xsync.cli.exit_codes import DONE
+from v2xsync.cli.moments import shown, size
+from v2xsync.cli.records import reading
+from v2xsync.config.schema import StationConfig
+from v2xsync.ledger.base import Backlog
+
+VIEW_NOTE: Final = "view"
+"""The ledger's note that a running station keeps its view in (engine.service)."""
+
+_HEAD = ("device", "type", "state", "since", "waiting", "done", "trouble")
+
+
+def run(call: Call) -> int:
+    """Print the last view and the backlog; a station that never ran is no failure."""
+    config = call.config(opens_devices=False)
+    with reading(config) as reader:
+        view = _view(reader.note(VIEW_NOTE))
+        backlog = reader.backlog()
+    if call.out.as_json:
+        call.out.document({"view": view, "backlog": backlog})
+        return DONE
+    if view is None:
+        call.out.line(f"{config.name}: has not run yet")
+    else:
+        _tell_view(call, config, view)
+    _tell_backlog(call, backlog)
+    return DONE
+
+
+def _view(text: str) -> Mapping[str, Any] | None:
+    """The view as plain values; another version's view that cannot be read counts as none."""
+    try:
+        view = json.loads(text)
+    except ValueError:
+        return None
+    return view if isinstance(view, dict) else None
+
+
+def _tell_view(call: Call, config: StationConfig, view: Mapping[str, Any]) -> None:
+    zone = config.zone
+    when = shown(view.get("at"), zone)
+    call.out.line(f"{view.get('name')}: {view.get('state')} at {when} (as last written down)")
+    if view.get("next_run"):
+        call.out.line(f"next run: {shown(view['next_run'], zone)}")
+    if view.get("store_low"):
+        call.out.line(f"the store is low on space ({size(view.get('store_free'))} free): fetching waits")
+    rows = [
+        (
+            device["name"],
+            device["type"],
+            device["state"],
+            shown(device["since"], zone),
+            str(device["waiting"]),
+            str(device["done"]),
+            " -- ".join(part for part in (device["trouble"], device["remedy"]) if part),
+        )
+        for device in view.get("devices", ())
+    ]
+    call.out.table(_HEAD, rows)
+
+
+def _tell_backlog(call: Call, backlog: Backlog) -> None:
+    for verb, waiting in (("to fetch from", backlog.fetch), ("to deliver to", backlog.deliver)):
+        for device, (count, total) in sorted(waiting.items()):
+            call.out.line(f"{count} files ({size(total)}) {verb} {device}")
+    for device, count in sorted(backlog.remove.items()):
+        call.out.line(f"{count} originals to judge at {device}")
+    call.out.line(f"{backlog.items} files known, {backlog.holds} on hold")
