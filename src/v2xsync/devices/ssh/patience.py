@@ -1,0 +1,64 @@
+"""A socket whose calls end: an SSH library tries a silent peer again for ever, this makes it stop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any, Final, Self
+
+
+class SilentPeer(ConnectionError):
+    """No byte moved for as long as we are willing to wait."""
+
+
+class PatientSocket(socket.socket):
+    """A connected socket. A send ends with SilentPeer after `patience_s` without progress.
+
+    So does a receive while `waiting` is set: during the login, when an answer is always due. Time is counted in the
+    socket's own timeouts, so no clock is read.
+    """
+
+    def __init__(self, *args: Any, patience_s: float, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._patience_s: Final = patience_s
+        self._unsent_s = 0.0
+        self._unheard_s = 0.0
+        self.waiting = True
+
+    @classmethod
+    def connected_to(cls, host: str, port: int, patience_s: float) -> Self:
+        """Connect to the first address of `host` that answers. Raises OSError."""
+        plain = socket.create_connection((host, port), timeout=patience_s)
+        patient = cls(plain.family, plain.type, plain.proto, plain.detach(), patience_s=patience_s)
+        patient.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return patient
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """Send some of `data`; raises TimeoutError, then SilentPeer."""
+        try:
+            count = super().send(data, flags)
+        except TimeoutError as error:
+            self._unsent_s += self.gettimeout() or 0.0
+            if self._unsent_s >= self._patience_s:
+                raise SilentPeer("nothing can be sent") from error
+            raise
+        self._unsent_s = 0.0
+        return count
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Receive up to `bufsize` bytes; raises TimeoutError, then SilentPeer."""
+        try:
+            data = super().recv(bufsize, flags)
+        except TimeoutError as error:
+            self._unheard_s += self.gettimeout() or 0.0
+            if self.waiting and self._unheard_s >= self._patience_s:
+                raise SilentPeer("nothing is heard") from error
+            raise
+        self._unheard_s = 0.0
+        return data
+
+    def close(self) -> None:
+        """Close at once; a thread inside a call is woken."""
+        with contextlib.suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+        super().close()

@@ -1,0 +1,1 @@
+"""Real servers on loopback for tests: each starts in a folder of its own and is ended by its process id."""
