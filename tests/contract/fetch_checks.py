@@ -12,7 +12,7 @@ from tests.contract.ends import MIB, Collected, Counted, PatternSink, ask, bound
 from tests.contract.far import WHEN_NS, FarSide
 from v2xsync.devices.base import CHUNK_BYTES, FetchRequest, Source
 from v2xsync.errors import Cancelled, ItemChanged, ItemError, ItemMissing, ItemRefused, StoreFull
-from v2xsync.model.items import NS_PER_S, Fingerprint
+from v2xsync.model.items import NS_PER_S, Fingerprint, Proof
 
 SIZES = {
     "empty": 0,
@@ -42,7 +42,14 @@ class Fetching(OnSource):
         fetched = sink.finished[0]
         assert fetched.fingerprint.matches(ask(source, ["d/a.bin"])[0].fingerprint)
         assert fetched.method
-        assert fetched.proof <= source.capabilities.fetch_proof
+        assert fetched.proof == source.capabilities.fetch_proof, "asked for HASH: the strongest that there is"
+
+    def test_fetch_that_needs_less_proof(self, far: FarSide, source: Source) -> None:
+        far.plant("a.bin", b"abc")
+        sink = Collected()
+        source.fetch(ask(source, ["a.bin"], proof=Proof.SIZE), sink)
+        assert sink.content(0) == b"abc"
+        assert sink.finished[0].proof >= Proof.SIZE
 
     def test_fetch_digest_is_of_the_content(self, far: FarSide, source: Source) -> None:
         far.plant("a.bin", content(MIB))
