@@ -371,7 +371,7 @@ class LocalDevice:
             facts = folder.stat(name)
             if kind_of(facts) is Kind.FILE and facts.st_nlink <= 1:
                 fd = folder.open(name, os.O_RDWR)
-                position = resume_position(request, os.fstat(fd).st_size, lambda at, n: _read_back(fd, at, n), feed)
+                position = self._overlap(fd, request, feed)
                 if position:
                     return fd, position
                 os.close(fd)
@@ -380,6 +380,14 @@ class LocalDevice:
             return folder.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL), 0
         except FileExistsError as error:
             raise ItemFailed(request.path, "another session writes the same partial file") from error
+
+    def _overlap(self, fd: int, request: SendRequest, feed: Feed) -> int:
+        """How much of an open partial may stay; it is closed where the feed raises."""
+        try:
+            return resume_position(request, os.fstat(fd).st_size, lambda at, n: _read_back(fd, at, n), feed)
+        except BaseException:
+            os.close(fd)
+            raise
 
     def _commit(self, batch: _Batch, feed: Feed) -> None:
         """Content to the disk, then the final names, then those to the disk; then, and only then, `done`."""

@@ -18,10 +18,11 @@ from tests.contract.target_checks import plan
 from tests.devices.local.boxes import Box
 
 from v2xsync.devices import durable
-from v2xsync.devices.base import ProveRequest, RemoveRequest
+from v2xsync.devices.base import OVERLAP_BYTES, ProveRequest, RemoveRequest
 from v2xsync.devices.local import LocalDevice, LocalOptions
 from v2xsync.errors import (
     AccessRefused,
+    Cancelled,
     DeviceBusy,
     DeviceError,
     DeviceGone,
@@ -285,6 +286,29 @@ def test_names_that_may_not_be_on_the_disk_are_unknown(box: Box, monkeypatch: py
     monkeypatch.setattr(durable, "sync_folder", failing(None, errno.EIO))
     assert isinstance(box.send("a.csv").errors[0], OutcomeUnknown)
     assert box.names() == {"a.csv"}
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("stop_at", [0, MIB - OVERLAP_BYTES, MIB], ids=["start", "overlap", "middle"])
+def test_a_stop_leaves_nothing_open(box: Box, stop_at: int) -> None:
+    if stop_at:
+        box.put(".v2xsync-st-1.part", content(MIB))
+
+    def stop(token: int, offset: int) -> None:
+        if token == 1 and offset >= stop_at:
+            raise Cancelled("stop")
+
+    before = open_descriptors()
+    feed = Contents({0: b"x", 1: content(3 * MIB)}, stop)
+    with pytest.raises(Cancelled):
+        box.device.send([plan("a.bin", b"x"), plan("b.bin", content(3 * MIB), 1)], feed)
+    assert open_descriptors() == before
+    assert set(feed.sent) == {0}
+    assert "b.bin" not in box.names()
 
 
 # --- order and times --------------------------------------------------------------------------------------------------
