@@ -176,7 +176,7 @@ class Run:
     closed_at: float | None = None
 
 
-# --- what people read ---------------------------------------------------------------------------------------------------
+# --- what people read -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,10 +305,16 @@ class LedgerReader(Protocol):
     def history(
         self, *, since: float | None = None, route: str = "", source: str = "", step: Step | None = None, limit: int = 0
     ) -> Iterator[LogLine]:
-        """Lines of the custody log, oldest first; with `limit` the newest so many."""
+        """Lines of the custody log, oldest first; with `limit` the newest so many.
+
+        Lines that name no route (the removal's, say) count for every route that has a plan for their item.
+        """
 
     def dossiers(self, path: str) -> Sequence[Dossier]:
-        """Items whose source path, store path, target path or id is `path` (a bare name or a path's tail fits too)."""
+        """Items whose source path, store path, target path or id is `path`, the newest (at most 100) first.
+
+        A bare name or a path's tail fits too.
+        """
 
     def dossier(self, item_id: int) -> Dossier | None:
         """Everything about one item."""
@@ -317,13 +323,13 @@ class LedgerReader(Protocol):
         """Everything that waits for a person, oldest first."""
 
     def queue(self, limit: int) -> Sequence[QueueLine]:
-        """The next work, by when it is due."""
+        """The next work, by when it is due; all of it where `limit` is 0."""
 
     def backlog(self) -> Backlog:
         """Counts and bytes by device."""
 
     def items_of(self, source: str, routes: Collection[str]) -> Iterator[tuple[int, str]]:
-        """(id, path) of every item of `source` that is not removed and that one of `routes` has a plan for."""
+        """(id, path) of every item of `source` that is neither removed nor gone and that one of `routes` plans for."""
 
     def note(self, key: str) -> str:
         """A small named text (config digest, last view); empty where there is none."""
@@ -338,14 +344,17 @@ class Ledger(LedgerReader, Protocol):
     # -- Finder
 
     def record_found(self, items: Sequence[NewItem], at: float) -> Sequence[int]:
-        """Write new items with their facets (or add missing plans to known ones); returns their ids.
+        """Write new items with their facets (or add missing plans to known ones); returns their ids, in order.
 
         An older version of the same path that was not fetched yet becomes SUPERSEDED, its removal GONE. A version that
-        was removed or gone and shows again is a new item.
+        was removed or gone and shows again is a new item. An unknown item without a plan is not written: its id is 0.
         """
 
     def ensure_deliveries(self, route: str, targets: Sequence[str], at: float) -> int:
-        """Add deliveries of `route` that its present targets lack, where a store copy is still there; how many."""
+        """Add deliveries of `route` that its present targets lack; how many.
+
+        For every item whose store copy stands, is still to come, or (no local copy) whose original still stands.
+        """
 
     # -- Downloader
 
@@ -358,7 +367,11 @@ class Ledger(LedgerReader, Protocol):
         """The fetches end as STORED with a receipt; their deliveries and removals become QUEUED (due at `at`)."""
 
     def fetch_setback(self, setbacks: Sequence[Setback], at: float, to: FetchState = FetchState.QUEUED) -> None:
-        """Queue again (later), hold, or supersede fetches; logs the reason where it is new."""
+        """Queue again (later; without a time: at once), hold, or supersede fetches; logs the reason where it is new.
+
+        Superseding means that the source does not hold this version any more: the item's idle deliveries are
+        superseded with it and its removal is GONE.
+        """
 
     # -- Uploader
 
@@ -382,7 +395,7 @@ class Ledger(LedgerReader, Protocol):
     def delivery_setback(
         self, setbacks: Sequence[Setback], at: float, to: DeliveryState = DeliveryState.QUEUED
     ) -> None:
-        """Queue again (later), hold, or mark unknown."""
+        """Queue again (later; without a time: at once), hold, mark unknown, or supersede."""
 
     # -- Remover
 
@@ -396,7 +409,7 @@ class Ledger(LedgerReader, Protocol):
         """They are gone from their source, by us."""
 
     def removal_setback(self, setbacks: Sequence[Setback], at: float, to: RemovalState = RemovalState.WAITING) -> None:
-        """Wait, queue again, hold, or mark gone."""
+        """Wait, queue again, hold, or mark gone. One that waits for a time (`next_at`) is queued for that time."""
 
     def requeue_removals(self) -> None:
         """After a change of the config: judge every waiting removal, and every kept store copy, again."""
@@ -407,7 +420,7 @@ class Ledger(LedgerReader, Protocol):
     # -- retention of the store
 
     def claim_expiries(self, routes: Collection[str], now: float, limit: int) -> Sequence[ExpiryTask]:
-        """Store copies whose expiry is to be judged and due."""
+        """Store copies whose expiry is to be judged and due, those due first in front."""
 
     def postpone_expiry(self, setbacks: Sequence[Setback]) -> None:
         """Judge again at `next_at`, or (None) when something changes."""
@@ -424,7 +437,7 @@ class Ledger(LedgerReader, Protocol):
     # -- people's decisions
 
     def retry(self, *, routes: Collection[str] | None = None, devices: Collection[str] | None = None) -> int:
-        """Make waiting retries (not holds) due at once; how many."""
+        """Make waiting retries (not holds) of those routes, or at those devices, due at once; how many."""
 
     def bring_to_front(self, item_id: int) -> None:
         """Let its queued work be claimed before all other."""
@@ -441,10 +454,10 @@ class Ledger(LedgerReader, Protocol):
         """The newest run."""
 
     def save_run(self, run: Run) -> None:
-        """Insert or update by (route, device, kind, due_at)."""
+        """Insert or update by (route, device, kind, due_at); runs long past are forgotten."""
 
     def write_note(self, key: str, text: str) -> None:
         """Set a small named text."""
 
     def log(self, step: Step, *, item_id: int, at: float, route: str, device: str, detail: str) -> None:
-        """Append a line of its own (warnings)."""
+        """Append a line of its own (warnings); `item_id` 0: it speaks of no item."""

@@ -1,0 +1,59 @@
+"""What is known of a path: its newest version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from v2xsync.ledger.base import Known
+from v2xsync.ledger.phrases import among, given, listed_paths
+from v2xsync.ledger.rooms import ReadingRoom
+from v2xsync.ledger.tables import fetches, items
+from v2xsync.model.custody import RemovalState
+from v2xsync.model.items import Fingerprint
+
+_CHUNK = 5000
+"""So many paths are asked for in one query."""
+
+_same = items.alias("same")
+_last_generation = (
+    select(func.max(_same.c.generation))
+    .where(_same.c.source == items.c.source, _same.c.path == items.c.path)
+    .scalar_subquery()
+)
+NEWEST = (
+    select(
+        items.c.path, items.c.id, items.c.generation, items.c.size, items.c.mtime_ns, items.c.step_ns, items.c.removal,
+        fetches.c.route, fetches.c.state,
+    )
+    .select_from(items.outerjoin(fetches))
+    .where(
+        items.c.source == given("source"),
+        among(items.c.path, "paths"),
+        items.c.generation == _last_generation,
+    )
+)  # fmt: skip
+
+
+class Knowing(ReadingRoom):
+    """The verb that spares the Finder what it knows."""
+
+    def known(self, source: str, paths: Sequence[str]) -> Mapping[str, Known]:
+        """The newest known version of each path; unknown paths are left out."""
+        newest: dict[str, Known] = {}
+        with self._reading() as connection:
+            for path, item_id, _, *version, removal, route, _ in newest_versions(connection, source, paths):
+                routes = frozenset((route,)) if route is not None else frozenset[str]()
+                if path in newest:
+                    routes |= newest[path].routes
+                newest[path] = Known(item_id, Fingerprint(*version), RemovalState(removal), routes)
+        return newest
+
+
+def newest_versions(connection: Connection, source: str, paths: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Rows of `NEWEST`: one for each fetch of the newest version of each path (with no route where it has none)."""
+    for start in range(0, len(paths), _CHUNK):
+        chunk = listed_paths(paths[start : start + _CHUNK])
+        yield from connection.execute(NEWEST, {"source": source, "paths": chunk}).all()
