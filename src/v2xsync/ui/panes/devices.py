@@ -1,0 +1,102 @@
+"""How a device looks as one row, as a source or as a target."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from v2xsync.model.views import DeviceState, DeviceView
+from v2xsync.ui import words
+from v2xsync.ui.cells import right
+from v2xsync.ui.ink import Ink, Line, Piece
+from v2xsync.ui.look import Sort
+from v2xsync.ui.states import DEVICE, Face
+
+REQUESTED = Face("requested", "requested", "accent")
+
+FIGURE_CELLS = 13
+WIDE_CELLS = 34
+"""From this width on the state word gets a column of its own."""
+
+GRAVITY = (
+    DeviceState.REFUSED,
+    DeviceState.FULL,
+    DeviceState.AWAY,
+    DeviceState.BUSY,
+    DeviceState.UP,
+    DeviceState.PAUSED,
+    DeviceState.UNKNOWN,
+    DeviceState.ABSENT,
+)
+
+
+class DeviceLook:
+    """Rows of the Sources and Targets panes."""
+
+    sorts: Sequence[Sort] = (
+        Sort("config"),
+        Sort("name", lambda row: row.name),
+        Sort("state", lambda row: GRAVITY.index(row.state)),
+        Sort("waiting", lambda row: -row.waiting_bytes),
+    )
+
+    def __init__(self, nothing: str) -> None:
+        self._nothing = nothing
+
+    def key(self, row: DeviceView) -> Hashable:
+        """Names are unique."""
+        return row.name
+
+    def text(self, row: DeviceView) -> str:
+        """Name, type and state."""
+        return f"{row.name} {row.type} {row.state.value}"
+
+    def draw(self, row: DeviceView, width: int, ink: Ink) -> Line:
+        """Sign, name, and the figure that matters most now."""
+        face = face_of(row, ink)
+        figure = remark(row, ink)
+        if width >= WIDE_CELLS:
+            name = width - 2 - 10 - FIGURE_CELLS
+            return (
+                ink.sign(face),
+                ink.cell(row.name, name, cut="middle"),
+                ink.cell(f" {face.word}", 10, face.tone),
+                Piece(right(figure, FIGURE_CELLS), "plain" if row.active else "quiet"),
+            )
+        figure = _short(row, face, figure)
+        name = width - 3 - len(figure)
+        return (ink.sign(face), ink.cell(row.name, name, cut="middle"), Piece(f" {figure}", face.tone))
+
+    def empty(self, ink: Ink) -> Line:
+        """Said where the config has none."""
+        del ink
+        return (Piece(self._nothing, "quiet"),)
+
+
+def face_of(row: DeviceView, ink: Ink) -> Face:
+    """Return the device's state, or that something was asked of it a moment ago."""
+    return REQUESTED if row.name in ink.marks else DEVICE[row.state]
+
+
+def remark(row: DeviceView, ink: Ink) -> str:
+    """Return the one figure beside the state: a rate, a backlog, a time."""
+    if row.state in {DeviceState.AWAY, DeviceState.REFUSED, DeviceState.FULL}:
+        return "" if row.since is None else ink.moment.since(row.since)
+    if row.state is DeviceState.BUSY and row.rate > 0:
+        return words.rate(row.rate)
+    if row.waiting:
+        return words.files(row.waiting)
+    if row.state in {DeviceState.UP, DeviceState.UNKNOWN} and row.next_run is not None:
+        return f"next {ink.moment.when(row.next_run)}"
+    return ""
+
+
+def _short(row: DeviceView, face: Face, figure: str) -> str:
+    """State and figure in `FIGURE_CELLS`; a rate speaks for itself, and trouble keeps its word before its time."""
+    if face is REQUESTED or not figure:
+        return face.word
+    if row.state is DeviceState.BUSY and row.rate > 0:
+        return figure
+    both = f"{face.word} {figure}"
+    if len(both) <= FIGURE_CELLS:
+        return both
+    return figure if row.state is DeviceState.UP and len(figure) <= FIGURE_CELLS else face.word

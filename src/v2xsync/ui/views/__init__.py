@@ -1,0 +1,1 @@
+"""The rooms behind the number keys; only the one on screen is fed."""

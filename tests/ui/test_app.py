@@ -1,0 +1,325 @@
+"""The whole screen under a person's hands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.ui import cast, scenes
+from tests.ui.facade import ScriptedFacade
+from tests.ui.pilot import station_on_screen
+from v2xsync.model.views import DeviceState, StationState
+from v2xsync.ui.options import QuitChoice
+from v2xsync.ui.screens.ask import Ask
+from v2xsync.ui.screens.story import DeviceScreen, HelpScreen, WhyScreen
+
+
+async def test_everything_is_there_at_a_glance():
+    async with station_on_screen(scenes.busy()) as hand:
+        for words in ("pbot-server", "running", "3.5 MB/s", "next 03:00", "2 errors", "Holds (3)", "6 min left", "64%"):
+            assert words in hand.screen, words
+        for name in [device.name for device in (*cast.SOURCES, *cast.TARGETS)]:
+            assert name in hand.screen, name
+        assert "away 2 h" in hand.line("market-4th ")
+
+
+async def test_a_key_is_acknowledged_in_the_same_frame_by_its_row():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.pilot.press("s")
+        assert hand.asked == [("force", "clay-11th")]
+        await hand.settle()
+        assert "requested" in hand.line("clay-11th ")
+
+
+async def test_what_is_done_everywhere_is_acknowledged_by_a_notice_and_repeats_are_counted():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("S", "S", "S")
+        assert hand.asked == [("force",)] * 3
+        assert "Sync requested: every route  (x3)" in hand.screen
+        assert hand.screen.count("Sync requested") == 1
+
+
+async def test_a_key_that_cannot_be_used_is_dim_and_says_why():
+    async with station_on_screen(scenes.busy(), (120, 36)) as hand:
+        await hand.press("x")
+        assert "Only a file in motion can be cancelled" in hand.screen
+        assert hand.asked == []
+
+
+async def test_details_of_a_file_tell_its_whole_life_and_close_again():
+    async with station_on_screen(scenes.busy(), (100, 50)) as hand:
+        await hand.press("tab", "tab", "down", "down", "down", "enter")
+        assert isinstance(hand.app.screen, WhyScreen)
+        for words in ("safe in the store", "It waits for office", "proof hash", "425 Cannot open", "not delivered yet"):
+            assert words in hand.screen, words
+        await hand.press("escape")
+        assert hand.in_front is hand.app.main
+
+
+async def test_details_of_a_device_tell_its_trouble_and_its_remedy():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("down", "down", "enter")
+        assert isinstance(hand.app.screen, DeviceScreen)
+        assert "no answer from 10.1.2.14" in hand.screen
+        assert "Check the modem" in hand.screen
+        hand.station.change(devices=(replace(cast.SOURCES[2], state=DeviceState.UP, trouble=""),))
+        await hand.pull()
+        assert "no answer from 10.1.2.14" not in hand.screen
+
+
+async def test_a_file_the_ledger_forgot_is_said_plainly():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("tab", "tab", "enter")
+        assert "knows nothing of this file" in hand.screen
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("2", "Queue"),
+        ("3", "oldest|delivered"),
+        ("h", "released"),
+        ("4", "backlog"),
+        ("5", "the answer was lost"),
+        ("e", "the answer was lost"),
+        ("6", "nightly run"),
+        ("l", "nightly run"),
+        ("1", "Sources"),
+    ],
+)
+async def test_every_view_has_its_key_and_escape_leads_home(key, words):
+    async with station_on_screen(scenes.busy(), (100, 30)) as hand:
+        await hand.press(key)
+        assert any(word in hand.screen for word in words.split("|"))
+        await hand.press("escape")
+        assert hand.app.main.current == "live"
+        assert "Targets" in hand.screen
+
+
+async def test_seeing_the_errors_takes_their_badge_away():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("e")
+        assert ("acknowledge",) in hand.asked
+        await hand.pull()
+        assert "2 errors" not in hand.screen
+        assert "no space left on device" in hand.screen
+
+
+async def test_a_read_only_window_changes_nothing_and_just_closes():
+    async with station_on_screen(scenes.busy(), read_only=True) as hand:
+        await hand.press("s", "S", "p", "r", "e", "r")
+        assert hand.asked == []
+        assert "read-only" in hand.screen
+        await hand.pilot.press("q")
+        assert hand.app.return_value is QuitChoice.ENDED
+
+
+# --- filter and order -------------------------------------------------------------------------------------------------
+
+
+async def test_a_filter_is_typed_kept_and_cleared():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("2", "slash", "n", "a", "i", "t", "o")
+        assert "clay-11th" not in hand.screen
+        await hand.press("enter")
+        assert "/naito 2 of 20" in hand.screen
+        hand.station.change(queue=cast.QUEUE[1:])
+        await hand.pull()
+        assert "/naito 2 of 19" in hand.screen
+        await hand.press("escape")
+        assert "clay-11th" in hand.screen
+        assert hand.app.main.current == "queue"
+
+
+async def test_letters_typed_into_the_filter_do_nothing_else():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("slash", "s", "S", "p", "q", "1", "x")
+        assert hand.asked == []
+        assert hand.in_front is hand.app.main
+
+
+async def test_the_order_changes_and_says_so():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("tab", "tab", "o")
+        assert "by name" in hand.screen
+
+
+async def test_the_log_changes_its_level():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("l", "o", "o")
+        assert "nightly run" not in hand.screen
+        assert "warning and worse" in hand.screen
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+async def test_quitting_asks_and_enter_on_the_question_stays():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("q")
+        assert isinstance(hand.app.screen, Ask)
+        assert "5 files are in motion; 412 files wait" in hand.screen
+        await hand.press("enter")
+        assert hand.in_front is hand.app.main
+        assert hand.asked == []
+
+
+async def test_finishing_first_drains_and_the_screen_closes_when_the_station_has_stopped():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("q", "f")
+        assert hand.asked == [("drain",)]
+        assert "finishing" in hand.screen
+        hand.station.change(state=StationState.STOPPED)
+        hand.app.look_again()
+        await hand.pilot.pause()
+        assert hand.app.return_value is QuitChoice.FINISHED
+
+
+async def test_while_finishing_a_second_quit_offers_to_stop_now():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("q", "down", "enter", "q")
+        assert "ends by itself" in hand.screen
+        await hand.pilot.press("s")
+        await hand.pilot.pause()
+        assert hand.asked == [("drain",), ("stop",)]
+        assert hand.app.return_value is QuitChoice.STOPPED
+
+
+async def test_ctrl_c_and_ctrl_q_ask_too():
+    for key in ("ctrl+c", "ctrl+q"):
+        async with station_on_screen(scenes.busy()) as hand:
+            await hand.press(key)
+            assert isinstance(hand.app.screen, Ask)
+
+
+async def test_a_station_that_stops_by_itself_closes_the_screen():
+    async with station_on_screen(scenes.busy()) as hand:
+        hand.station.change(state=StationState.STOPPED)
+        hand.app.look_again()
+        await hand.pilot.pause()
+        assert hand.app.return_value is QuitChoice.ENDED
+
+
+async def test_stopping_a_transfer_with_progress_asks_and_the_safe_answer_is_selected():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("tab", "tab", "x")
+        assert "is at 41 %" in hand.screen
+        await hand.press("enter")
+        assert hand.asked == []
+        await hand.press("x", "s")
+        assert hand.asked == [("cancel", 1)]
+
+
+async def test_a_hold_is_released_by_choice_and_a_name():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("e", "r")
+        assert "the target has it twice" in hand.screen
+        await hand.press("enter")
+        assert ("release", 31, False, "dana") not in hand.asked
+        await hand.press("r", "v")
+        assert ("release", 31, True, "dana") in hand.asked
+        await hand.press("r", "a")
+        assert ("release", 31, False, "dana") in hand.asked
+
+
+async def test_only_a_delivery_that_a_person_may_vouch_for_can_be_accepted():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("e", "down", "r")
+        assert "Accept it" not in hand.screen
+        assert "Do it again" in hand.screen
+
+
+# --- small things -----------------------------------------------------------------------------------------------------
+
+
+async def test_help_shows_every_key_and_the_palette_every_command():
+    async with station_on_screen(scenes.busy(), (100, 60)) as hand:
+        await hand.press("question_mark")
+        assert isinstance(hand.app.screen, HelpScreen)
+        assert "Let the selected file go next" in hand.screen
+        await hand.press("escape", "ctrl+p", *"pause ev")
+        await hand.pilot.pause(0.2)
+        await hand.settle()
+        assert "Pause everything" in hand.screen
+        await hand.press("enter")
+        assert ("pause",) in hand.asked
+
+
+async def test_a_remapped_key_works_and_is_shown():
+    async with station_on_screen(scenes.busy(), keys={"sync": "f5"}) as hand:
+        await hand.press("s")
+        assert hand.asked == []
+        await hand.press("f5")
+        assert hand.asked == [("force", "clay-11th")]
+        assert "F5 Sync" in hand.screen
+
+
+async def test_a_small_terminal_says_what_it_needs_and_the_keys_still_live():
+    async with station_on_screen(scenes.busy(), (50, 12)) as hand:
+        assert "needs 60 x 16" in hand.screen
+        assert "this terminal has 50 x 12" in hand.screen
+        await hand.press("s")
+        assert hand.asked == [("force", "clay-11th")]
+
+
+async def test_the_picture_is_saved_where_the_options_say(tmp_path):
+    async with station_on_screen(scenes.busy(), pictures=tmp_path) as hand:
+        await hand.press("f8")
+        assert [path.name for path in tmp_path.iterdir()] == ["v2xsync-live-20260305-004207.svg"]
+        await hand.press("q", "f8")
+
+
+async def test_a_folder_that_cannot_be_written_is_said_plainly(tmp_path):
+    async with station_on_screen(scenes.busy(), pictures=tmp_path / "none") as hand:
+        await hand.press("f8")
+        assert "could not be saved" in hand.screen
+
+
+async def test_a_slow_link_is_shown():
+    async with station_on_screen(scenes.busy()) as hand:
+        for _ in range(3):
+            hand.app.pace.tick(9.0)
+        await hand.pull()
+        assert "slow link" in hand.screen
+
+
+async def test_names_never_steer_the_terminal_nor_become_markup():
+    evil = "\x1b[31m\u202efdp.exe[bold]x[/bold]\x07.csv"
+    held = tuple(replace(hold, path=evil, reason=evil) for hold in cast.HOLDS)
+    lines = [replace(line, path=evil, detail=evil, device=evil) for line in cast.history()]
+    station = ScriptedFacade(scenes.busy().scene, cast.EVENTS, lines, held, {31: cast.LIFE})
+    dossier = replace(cast.LIFE.dossier, path=evil)
+    station.whys[31] = replace(cast.LIFE, dossier=dossier, summary=(evil,))
+    async with station_on_screen(station, (120, 36)) as hand:
+        for keys in (["e"], ["enter"], ["escape", "r"], ["escape", "h"]):
+            await hand.press(*keys)
+            assert "[bold]x[/bold]" in hand.screen
+            assert not {"\x1b", "\u202e", "\x07"} & set(hand.screen)
+
+
+async def test_ascii_means_ascii():
+    async with station_on_screen(scenes.wide_names(), (120, 36), ascii=True) as hand:
+        for keys in ([], ["2"], ["h"], ["4"], ["e"], ["l"], ["q"]):
+            await hand.press(*keys)
+            assert hand.screen.isascii(), next(char for char in hand.screen if not char.isascii())
+
+
+async def test_the_terminal_may_say_that_it_has_no_colours(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with station_on_screen(scenes.busy()) as hand:
+        assert hand.app.no_color
+        assert "away 2 h" in hand.screen
+
+
+async def test_an_unknown_theme_falls_back_to_ours():
+    async with station_on_screen(scenes.busy(), theme="no such") as hand:
+        assert hand.app.theme == "courier"
+
+
+async def test_closing_from_outside_ends_the_screen_and_leaves_the_station_alone():
+    async with station_on_screen(scenes.busy()) as hand:
+        hand.app.close_from_outside()
+        await hand.pilot.pause()
+        assert hand.app.return_value is QuitChoice.ENDED
+        assert hand.asked == []

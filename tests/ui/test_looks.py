@@ -1,0 +1,122 @@
+"""Rows of every kind, drawn at every width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from tests.ui import cast, scenes
+from v2xsync.ui.glyphs import ASCII, UNICODE
+from v2xsync.ui.ink import Ink, Line, Picture, cells_in
+from v2xsync.ui.look import arranged
+from v2xsync.ui.panes.detail import detail_of
+from v2xsync.ui.panes.devices import DeviceLook
+from v2xsync.ui.panes.fleet import FleetLook
+from v2xsync.ui.panes.history import HistoryLook
+from v2xsync.ui.panes.holds import HoldLook
+from v2xsync.ui.panes.log import LogLook
+from v2xsync.ui.panes.queue import QueueLook
+from v2xsync.ui.words import Moment
+
+INK = Ink(Moment(cast.NOW, cast.ZONE), UNICODE)
+LEAST: dict[type, int] = {QueueLook: 32, FleetLook: 56, HistoryLook: 56}
+"""What a terminal of 60 columns gives these lists."""
+
+WIDTHS = (20, 26, 38, 50, 58, 78, 100, 118, 139, 158, 220)
+
+
+def text_of(line: Line) -> str:
+    """The text of a drawn line, whose cells add up."""
+    text = "".join(piece.text for piece in line)
+    assert cell_len(text) == cells_in(line)
+    return text
+
+
+def rows() -> Iterator[tuple[Any, Any]]:
+    """(look, row) for every row of every scene."""
+    wide, busy = scenes.wide_names(), scenes.busy()
+    for station in (wide, busy, scenes.failing(), scenes.resting()):
+        view = station.view()
+        for device in view.devices:
+            yield DeviceLook(""), device
+            yield FleetLook(""), device
+        for work in (*view.transfers, *view.queue):
+            yield QueueLook(), work
+        for event in station.events:
+            yield LogLook(), event
+    for line in busy.lines:
+        yield HistoryLook(), line
+    for hold in busy.held:
+        yield HoldLook(), hold
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_row_is_wider_than_its_list(width):
+    for look, row in rows():
+        if width >= LEAST.get(type(look), 0):
+            assert cells_in(look.draw(row, width, INK)) <= width, (type(look).__name__, row)
+
+
+@pytest.mark.parametrize("width", range(56, 220, 3))
+def test_columns_stand_under_their_headings(width):
+    device, line = cast.SOURCES[0], scenes.busy().lines[10]
+    fleet, history = FleetLook(""), HistoryLook()
+    assert cells_in(fleet.heading(width, INK)) == cells_in(fleet.draw(device, width, INK))
+    assert cells_in(history.heading(width, INK)) == cells_in(history.draw(line, width, INK))
+
+
+def test_every_row_is_found_by_its_own_words():
+    for look, row in rows():
+        assert look.text(row)
+        assert all(sort.name for sort in look.sorts)
+
+
+def test_every_sort_orders_every_kind_of_row():
+    station = scenes.wide_names()
+    view = station.view()
+    kinds: list[tuple[Any, Any]] = [(QueueLook(), (*view.transfers, *view.queue)), (DeviceLook(""), view.devices)]
+    for look, some in kinds:
+        for number in range(len(look.sorts)):
+            assert set(arranged(look, some, "", number)) == set(some)
+
+
+def test_a_rate_speaks_for_itself_and_trouble_keeps_its_word():
+    view = scenes.busy().view()
+    drawn = {device.name: text_of(DeviceLook("").draw(device, 26, INK)) for device in view.devices}
+    assert "2.1 MB/s" in drawn["clay-11th"]
+    assert "away 2 h" in drawn["market-4th"]
+    assert "refused" in drawn["powell-39th"]
+    assert "absent" in drawn["pixracer"]
+    assert "full 40 min" in drawn["backup"]
+
+
+def test_a_waiting_file_says_when_it_goes_on():
+    queue = {row.item_id: text_of(QueueLook().draw(row, 50, INK)) for row in cast.QUEUE}
+    assert "retry 2 at 00:43" in queue[1007]
+    assert "waiting until 03:00" in queue[1021]
+    assert "queued" in queue[1008]
+
+
+def test_a_person_sees_at_once_that_something_was_asked():
+    marked = Ink(INK.moment, UNICODE, frozenset({"clay-11th", 1008}))
+    assert "requested" in text_of(DeviceLook("").draw(cast.SOURCES[0], 26, marked))
+    assert "requested" in text_of(QueueLook().draw(cast.QUEUE[1], 50, marked))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_detail_line_never_overflows_and_keeps_the_ends_of_a_path(width):
+    for station in (scenes.busy(), scenes.wide_names()):
+        view = station.view()
+        picture = Picture(view=view, ink=Ink(INK.moment, ASCII))
+        some: list[Any] = [*view.transfers, *view.queue, *station.lines]
+        for row in some:
+            line = detail_of(row, picture, width)
+            assert cells_in(line) <= width
+            assert row.path[-4:] in text_of(line)
+
+
+def test_nothing_selected_is_said():
+    assert "nothing selected" in text_of(detail_of(None, Picture(view=cast.station(), ink=INK), 80))
