@@ -62,10 +62,16 @@ def loaded_by(argv: Sequence[str], tmp_path: Path) -> tuple[int, set[str]]:
 @pytest.fixture
 def local_config(tmp_path: Path) -> Path:
     """A route from one folder to another, with one file to carry."""
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("a\n", encoding="ascii")
-    config = tmp_path / "v2xsync.toml"
-    config.write_text(LOCAL_CONFIG.format(base=tmp_path.as_posix()), encoding="utf-8")
+    return write_local_config(tmp_path)
+
+
+def write_local_config(base: Path) -> Path:
+    """Lay out a source with one file, an empty target and a config below `base`; returns the config's path."""
+    for folder in ("in", "out"):
+        (base / folder).mkdir()
+    (base / "in" / "a.csv").write_text("a\n", encoding="ascii")
+    config = base / "v2xsync.toml"
+    config.write_text(LOCAL_CONFIG.format(base=base.as_posix()), encoding="utf-8")
     return config
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.reading import modules
-from tests.house.test_doors import LOCAL_CONFIG
+from tests.house.test_doors import write_local_config
 
 BLOCKED = ("fcntl", "termios", "tty", "pty", "pyudev", "pwd", "grp", "resource")
 
@@ -44,11 +44,7 @@ def run_without_unix(argv: Sequence[str], home: Path) -> subprocess.CompletedPro
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("a\n", encoding="ascii")
-    path = tmp_path / "v2xsync.toml"
-    path.write_text(LOCAL_CONFIG.format(base=tmp_path.as_posix()), encoding="utf-8")
-    return path
+    return write_local_config(tmp_path)
 
 
 def test_help_answers(tmp_path):
@@ -77,7 +73,7 @@ def test_two_instances_never_share_a_state_folder_there_either(tmp_path, config)
         try:
             assert first.stdout is not None
             for line in first.stdout:
-                if "a.csv" in line:
+                if "started" in line:
                     break
             done = run_without_unix(["--config", str(config), "--no-ui", "--once"], tmp_path)
             assert done.returncode == 4, done.stderr
