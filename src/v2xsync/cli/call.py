@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ class Call:
     cwd: Path
     stdin: TextIO
     now: Callable[[], float] = field(default=time.time)
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person sits before a screen: both ends of the conversation are a terminal."""
+        return self.stdin.isatty() and sys.stdout.isatty()
 
     def config(self, *, opens_devices: bool, warn: bool = True) -> StationConfig:
         """Find and load the config; warnings go to stderr. Raises ConfigError with every problem.

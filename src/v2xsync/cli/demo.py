@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from v2xsync.cli.call import Call
 from v2xsync.config.load import load
 
@@ -21,7 +19,7 @@ def run(call: Call) -> int:
             from v2xsync.cli.once import run_config
 
             return run_config(call, config, ())
-        if asked.no_ui or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if asked.no_ui or not call.on_terminal:
             from v2xsync.cli.headless import serve
 
             return serve(call, config)

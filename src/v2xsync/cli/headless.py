@@ -40,7 +40,7 @@ def serve(call: Call, config: StationConfig) -> int:
     as_json = call.arguments.log_format == "json"
     with caught((*DRAIN, RELOAD, PICTURE)) as inbox:
         while True:
-            with logging_to(config, stdout=sys.stdout, as_json=as_json), owning(config) as ledger:
+            with owning(config) as ledger, logging_to(config, stdout=sys.stdout, as_json=as_json):
                 service = build(config, ledger)
                 service.start()
                 end, config = Watch(call, config, service, inbox).until_end()

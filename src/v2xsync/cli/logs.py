@@ -61,13 +61,13 @@ def logging_to(config: StationConfig, *, stdout: TextIO | None, as_json: bool = 
     on_stdout = _on_stdout(stdout, Line(config.vault.redactor, config.zone, as_json=as_json)) if stdout else None
     ours = [handler for handler in (file, on_stdout) if handler is not None]
     with contextlib.ExitStack() as undo:
+        for handler in ours:
+            undo.callback(handler.close)
         undo.enter_context(_attached(OURS, ours, logging.INFO))
         for name in FOREIGN:
             undo.enter_context(_attached(name, [file] if file else [logging.NullHandler()], logging.WARNING))
         undo.enter_context(_quiet_faults())
         yield
-    for handler in ours:
-        handler.close()
 
 
 def _file(folder: Path, line: logging.Formatter) -> logging.Handler:

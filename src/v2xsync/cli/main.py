@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse(sys.argv[1:] if arguments is None else arguments)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else DONE
+    _stand_in_for_closed_streams()
     _never_fail_on_letters()
     command = parsed.command or ""
     out = Output(command or "run", as_json=parsed.json, stdout=sys.stdout, stderr=sys.stderr)
@@ -55,6 +56,14 @@ def _function(command: str) -> Callable[[Call], int]:
     module, _colon, name = target.partition(":")
     function: Callable[[Call], int] = getattr(importlib.import_module(f"v2xsync.cli.{module}"), name)
     return function
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Started with a stream closed (``>&-``), Python has None there: then nothing is read or printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open until the process ends
+            setattr(sys, name, nowhere)
 
 
 def _never_fail_on_letters() -> None:

@@ -27,12 +27,12 @@ def run(call: Call) -> int:
 
 
 def run_config(call: Call, config: StationConfig, names: Collection[str]) -> int:
-    """Run once with a loaded config; returns the exit code. Log lines go to stdout unless that is for JSON."""
+    """Run once with a loaded config; returns the exit code. Log lines go to stdout, with ``--json`` to stderr."""
     from v2xsync.engine.wiring import build
 
     log_format = getattr(call.arguments, "log_format", "text")
-    stdout = None if call.out.as_json else sys.stdout
-    with logging_to(config, stdout=stdout, as_json=log_format == "json"), owning(config) as ledger:
+    stream = sys.stderr if call.out.as_json else sys.stdout
+    with owning(config) as ledger, logging_to(config, stdout=stream, as_json=log_format == "json"):
         report = _to_the_end(build(config, ledger, once=True), names)
     if report is None:
         call.out.talk("v2xsync: interrupted; what is half done goes on at the next run")

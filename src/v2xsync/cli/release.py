@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator, Sequence
 
 from v2xsync.cli.call import Call
@@ -23,16 +24,24 @@ def run(call: Call) -> int:
         holds = _chosen(ledger.holds(), asked.items)
         accept = _way(holds, again=asked.again, accept=asked.accept)
         items = tuple(dict.fromkeys(hold.item_id for hold in holds))
-        user = getpass.getuser()
+        user = _user()
         release = ledger.release_accept if accept else ledger.release_again
         count = release(items, call.now(), user) if items else 0
     if call.out.as_json:
         call.out.document({"released": count, "items": items, "way": "accept" if accept else "again", "by": user})
     else:
-        call.out.line(
-            f"{count} released; the next run does them again" if not accept else f"{count} accepted by {user}"
-        )
+        call.out.line(f"{count} accepted by {user}" if accept else f"{count} released; the next run does them again")
+    if not accept and any(hold.may_accept for hold in holds):
+        call.out.talk("where the answer was lost, this may make a second copy at the target")
     return DONE
+
+
+def _user() -> str:
+    """Who vouches; in a container the user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def _chosen(holds: Sequence[Hold], words: Sequence[str]) -> Sequence[Hold]:
@@ -51,12 +60,12 @@ def _named(holds: Sequence[Hold], word: str) -> Iterator[Hold]:
 
 def _way(holds: Sequence[Hold], *, again: bool, accept: bool) -> bool:
     """Whether to accept. Raises ConfigError where a person has to choose, or chose what cannot be."""
-    vouchable = [hold.may_accept for hold in holds]
-    if accept and not all(vouchable):
-        stubborn = next(hold for hold in holds if not hold.may_accept)
-        what = f"nobody can vouch for item {stubborn.item_id}: its {stubborn.step.value} step never happened"
+    vouchable = {hold.item_id for hold in holds if hold.may_accept}
+    stubborn = next((hold for hold in holds if hold.item_id not in vouchable), None)
+    if accept and stubborn is not None:
+        what = f"nobody can vouch for item {stubborn.item_id}: it is not a delivery that waits"
         raise ConfigError(what, remedy="release it with --again")
-    if any(vouchable) and not (again or accept):
+    if vouchable and not (again or accept):
         raise ConfigError(
             "these may have arrived: say which is right",
             remedy="--again does the step again (maybe twice at the target), --accept vouches that it arrived",

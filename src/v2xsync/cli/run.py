@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from v2xsync.cli.call import Call
 from v2xsync.errors import ConfigError
 
@@ -18,7 +16,7 @@ def run(call: Call) -> int:
     if asked.json:
         raise ConfigError("a running station prints no document", remedy="use --log-format json, or --once --json")
     config = call.config(opens_devices=True)
-    if asked.no_ui or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if asked.no_ui or not call.on_terminal:
         from v2xsync.cli.headless import serve
 
         return serve(call, config)

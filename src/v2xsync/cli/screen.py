@@ -45,7 +45,7 @@ def show(call: Call, config: StationConfig) -> int:
 
     door = Door()
     with caught((*DRAIN, RELOAD), then=door.close) as inbox:
-        with logging_to(config, stdout=None), owning(config) as ledger:
+        with owning(config) as ledger, logging_to(config, stdout=None):
             service = build(config, ledger)
             service.start()
             came = _screen(service, config, door, inbox)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from v2xsync.cli.call import Call
 from v2xsync.cli.exit_codes import DONE
@@ -53,19 +54,15 @@ def _tell_view(call: Call, config: StationConfig, view: Mapping[str, Any]) -> No
         call.out.line(f"next run: {shown(view['next_run'], zone)}")
     if view.get("store_low"):
         call.out.line(f"the store is low on space ({size(view.get('store_free'))} free): fetching waits")
-    rows = [
-        (
-            device["name"],
-            device["type"],
-            device["state"],
-            shown(device["since"], zone),
-            str(device["waiting"]),
-            str(device["done"]),
-            " -- ".join(part for part in (device["trouble"], device["remedy"]) if part),
-        )
-        for device in view.get("devices", ())
-    ]
-    call.out.table(_HEAD, rows)
+    call.out.table(_HEAD, (_row(device, zone) for device in view.get("devices", ())))
+
+
+def _row(device: Mapping[str, Any], zone: ZoneInfo) -> Sequence[str]:
+    """One device; a view that an older version wrote may lack a key."""
+    trouble = " -- ".join(part for part in (device.get("trouble"), device.get("remedy")) if part)
+    words = (str(device.get(key, "")) for key in ("name", "type", "state"))
+    counts = (str(device.get(key, "")) for key in ("waiting", "done"))
+    return (*words, shown(device.get("since"), zone), *counts, trouble)
 
 
 def _tell_backlog(call: Call, backlog: Backlog) -> None:

@@ -10,14 +10,14 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from v2xsync.config.problems import Misfit, did_you_mean, in_words
-from v2xsync.errors import ConfigError
+from v2xsync.errors import AccessRefused, ConfigError
 
 SECRET_KINDS: Final = ("env", "file", "credential", "keyring")
 KEYRING_SERVICE: Final = "v2xsync"
@@ -110,6 +110,20 @@ class Vault:
         text = self._read(secret)
         self.redactor.learn(text)
         return text
+
+    def opener(self, device: str, secret: SecretRef) -> Callable[[], str]:
+        """Return what reveals `secret` when a session of `device` logs in.
+
+        There a secret that cannot be read is that device's trouble alone: AccessRefused, not ConfigError.
+        """
+
+        def open_now() -> str:
+            try:
+                return self.reveal(secret)
+            except ConfigError as error:
+                raise AccessRefused(device, error.what, remedy=error.remedy) from error
+
+        return open_now
 
     def problem(self, secret: SecretRef) -> Misfit | None:
         """Return why `secret` could not be read now, without reading it (a keyring is not asked)."""

@@ -12,7 +12,7 @@ import pytest
 
 from v2xsync.config.problems import Misfit
 from v2xsync.config.secrets import Redactor, SecretRef, Vault, parse_secret
-from v2xsync.errors import ConfigError
+from v2xsync.errors import AccessRefused, ConfigError
 
 HIDDEN = 'hunter2 "quoted" \\ ü&/'
 
@@ -84,6 +84,18 @@ def test_without_the_keyring_library_the_error_names_the_extra(monkeypatch: pyte
 def test_a_variable_that_is_not_set_is_named() -> None:
     with pytest.raises(ConfigError, match="PW"):
         vault().reveal(parse_secret({"env": "PW"}))
+
+
+def test_a_secret_that_is_gone_at_login_is_the_trouble_of_its_device_alone(tmp_path: Path) -> None:
+    box = vault()
+    opener = box.opener("clay", SecretRef("file", str(tmp_path / "pw")))
+    with pytest.raises(AccessRefused) as caught:
+        opener()
+    assert caught.value.device == "clay"
+    assert caught.value.remedy
+    (tmp_path / "pw").write_text("s3cret")
+    assert opener() == "s3cret"
+    assert box.redactor.redact("s3cret") == "***"
 
 
 def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
