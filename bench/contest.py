@@ -13,6 +13,9 @@ from pathlib import Path
 
 from lab import files_of
 
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+"""A caller's settings for Python (no bytecode, unbuffered) are not ours."""
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -36,7 +39,7 @@ def run(command: str, *, log: Path, server_pid: int, timeout_s: float) -> Result
         out.flush()
         begun = time.perf_counter()
         process = subprocess.Popen(
-            ["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            ["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=CLEAN
         )
         late = threading.Event()
         alarm = threading.Timer(timeout_s, kill_all, (process.pid, late))
