@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 from tests.house.reading import ROOT
+from v2xsync.config.device_options import DEVICE_TYPES
 
 HEAVY = {
     "croniter",
@@ -128,3 +130,11 @@ def test_check_loads_no_protocol_and_no_screen(tmp_path, local_config):
     code, loaded = loaded_by(["--config", str(local_config), "check"], tmp_path)
     assert code == 0
     assert not loaded & {"textual", "rich", "irods", "pymavlink", "pyudev"}
+
+
+def test_every_device_type_stands_in_the_contract_of_independence():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (independent,) = [contract["modules"] for contract in contracts if contract["type"] == "independence"]
+    assert {f"v2xsync.devices.{kind}" for kind in DEVICE_TYPES} <= set(independent)
