@@ -90,6 +90,7 @@ def test_without_a_terminal_the_fingerprint_must_be_said(
     assert not (tmp_path / "state" / "known_hosts").exists()
     assert run("trust", "clay", "--fingerprint", server.fingerprint).code == 0
     assert (tmp_path / "state" / "known_hosts").exists()
+    assert run("trust", "clay", "--fingerprint", "SHA256:" + "A" * 43).code == 3, "pinned or not, it is another key"
 
 
 def test_a_changed_key_is_said_aloud(run: Run, server: SftpServer, person: None, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from v2xsync.cli.call import Call
@@ -26,10 +27,13 @@ def run(call: Call) -> int:
         raise ConfigError("without a terminal nobody can be asked", remedy=remedy)
     key = show_host_key(options, device=name)
     call.out.talk(f"{name} ({options.address}) shows a {key.algorithm} key with the fingerprint {key.fingerprint}")
+    expected = tuple(said for said in (options.host_key, wanted) if said)
+    _require_expected(name, key, expected)
     pinned = known_keys([options.pinned], options.known_as).good
     if key in pinned:
         return _tell(call, name, key, "is pinned already")
-    _require_consent(call, name, key, options.host_key or wanted or "", changed=bool(pinned))
+    if not expected:
+        _require_consent(call, name, key, changed=bool(pinned))
     try:
         pin(options.pinned, options.known_as, key)
     except OSError as error:
@@ -49,14 +53,17 @@ def _options(config: StationConfig, name: str) -> Any:
     return ssh_options(config, device)
 
 
-def _require_consent(call: Call, name: str, key: HostKey, wanted: str, *, changed: bool) -> None:
-    """Return where the key is the right one. Raises HostKeyRefused where it is not."""
-    if wanted:
-        if wanted.rstrip("=") != key.fingerprint:
-            what = f"the host shows {key.fingerprint}, expected {wanted}"
+def _require_expected(name: str, key: HostKey, expected: Iterable[str]) -> None:
+    """Raise HostKeyRefused where the config or the command line names another key."""
+    for said in expected:
+        if said.rstrip("=") != key.fingerprint:
+            what = f"the host shows {key.fingerprint}, expected {said}"
             remedy = "find out which is right before anything is trusted"
             raise HostKeyRefused(name, what, fingerprint=key.fingerprint, remedy=remedy)
-        return
+
+
+def _require_consent(call: Call, name: str, key: HostKey, *, changed: bool) -> None:
+    """Ask the person; raises HostKeyRefused for anything but yes."""
     if changed:
         call.out.talk("ANOTHER key was pinned before: somebody may stand between. Ask who changed the host.")
     call.out.talk("Compare it with what the host itself says: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub")
