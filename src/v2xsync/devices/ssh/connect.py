@@ -19,7 +19,7 @@ from v2xsync.devices.ssh import wire
 from v2xsync.devices.ssh.hostkeys import HostKey, KnownKeys, host_key, known_keys
 from v2xsync.devices.ssh.login import log_in
 from v2xsync.devices.ssh.options import SftpOptions
-from v2xsync.devices.ssh.patience import PatientSocket, SilentPeer
+from v2xsync.devices.ssh.patience import PatientSocket, SilentPeer, TalkingPeer
 from v2xsync.devices.ssh.server import software_of
 from v2xsync.errors import AccessRefused, DeviceError, DeviceGone, HostKeyRefused, ProtocolFault
 
@@ -33,11 +33,13 @@ _KEY_FAMILIES: Final = (
 )
 _WINDOW_BYTES: Final = 32 << 20
 """Never the limit: what is on its way is bounded by what was asked for (`Flow`)."""
+_MOST_UNREAD_BYTES: Final = 2 * _WINDOW_BYTES
+"""The library takes in whatever comes; a peer that ignores its window must not fill the memory."""
 _PACKET_BYTES: Final = 32 * 1024
 _RECEIVE_BYTES: Final = 1 << 20
 _SEND_BYTES: Final = 32_000
 """Fits into one SSH packet of every server."""
-_FAREWELL_S: Final = 1.0
+_FAREWELL_S: Final = 0.5
 
 _BROKEN = (EOFError, OSError, paramiko.SSHException)
 
@@ -73,6 +75,9 @@ class SshLine:
 
     def receive(self) -> bytes:
         """Return the next bytes. Raises DeviceGone at the end and after `timeout_s` of silence."""
+        self._plug.unread = 0
+        if len(self._channel.in_buffer) + len(self._channel.in_stderr_buffer) > _MOST_UNREAD_BYTES:
+            raise _in_words(self._device, self._options, TalkingPeer())
         try:
             chunk = self._channel.recv(_RECEIVE_BYTES)
         except _BROKEN as error:
@@ -81,9 +86,10 @@ class SshLine:
             raise self._ended()
         return chunk
 
-    def _ended(self) -> DeviceGone:
+    def _ended(self) -> DeviceError:
+        self._transport.join(_FAREWELL_S)  # where the whole connection is over, its thread says so in a moment
         if not self._transport.is_active():
-            return DeviceGone(self._device, f"{self._options.address} hung up")
+            return _in_words(self._device, self._options, self._transport.get_exception() or EOFError())
         what = f"the SFTP server of {self._options.address} ended by itself"
         return DeviceGone(self._device, what, remedy="check the sftp subsystem of its SSH server")
 
@@ -177,7 +183,9 @@ def _handshake(
 ) -> tuple[paramiko.Transport, PatientSocket]:
     """Connect and agree on keys; `algorithms` are the kinds of host keys that we would like best."""
     with _words(device, options):
-        plug = PatientSocket.connected_to(options.host, options.port, options.timeout_s)
+        plug = PatientSocket.connected_to(
+            options.host, options.port, patience_s=options.timeout_s, most_unread=_MOST_UNREAD_BYTES
+        )
     transport = paramiko.Transport(plug)
     try:
         _prepare(transport, options, algorithms)
@@ -241,6 +249,8 @@ def _in_words(device: str, options: SftpOptions, error: Exception) -> DeviceErro
     where = options.address
     if isinstance(error, (TimeoutError, SilentPeer)):
         return DeviceGone(device, f"{where} answered nothing for {options.timeout_s:g} s")
+    if isinstance(error, TalkingPeer):
+        return ProtocolFault(device, f"{where} sends more than was asked for")
     if isinstance(error, socket.gaierror):
         what = f"the name {options.host} cannot be resolved"
         return DeviceGone(device, what, remedy="check `host` in the config, and the network")

@@ -37,14 +37,14 @@ def width(server: Server) -> int:
 
 
 def names_of(name: bytes, server: Server, take: TakeNames) -> Steps[wire.Reply | str | None]:
-    """Steps: hand the pieces of a folder to `take`; return None, why `take` stopped, or the server's refusal."""
+    """Steps: hand the pieces of a folder to `take`; return None, why it stopped early, or the refusal to open it."""
     opened = yield from ask(wire.of_path(wire.OPENDIR, name))
     if not isinstance(opened, wire.Handle):
         return opened
     next_piece = wire.of_handle(wire.READDIR, opened.value)
     awaited = _PIECES_AHEAD if server.in_order else 1
     batch: Batch = (next_piece,) * awaited
-    trouble: wire.Reply | str | None = None
+    trouble: str | None = None
     over = False
     while awaited:
         _, reply = yield batch
@@ -55,7 +55,7 @@ def names_of(name: bytes, server: Server, take: TakeNames) -> Steps[wire.Reply |
         if isinstance(reply, wire.Names):
             trouble = take(reply.names) or None
         elif not (isinstance(reply, wire.Status) and reply.code == wire.EOF):
-            trouble = reply
+            trouble = refusal("", reply, "list this folder").what
         over = not isinstance(reply, wire.Names) or trouble is not None
         if not over:
             batch = (next_piece,)
@@ -137,12 +137,12 @@ class _Folder:
 
     def take(self, names: list[wire.Name]) -> str:
         """Take a piece; return why the folder cannot be listed to its end, or nothing."""
-        fresh = [name for name in names if name.name not in self._names]
+        fresh = {name.name: name for name in names if name.name not in self._names}
         if not fresh:
             return "the server repeats the same names for ever"
         if len(self._names) < _REMEMBERED_NAMES:
-            self._names.update(name.name for name in fresh)
-        for name in fresh:
+            self._names.update(fresh)
+        for name in fresh.values():
             self._judge(name)
         self._count += len(fresh)
         if self._count > MOST_NAMES:
@@ -166,5 +166,7 @@ def root_refused(device: str, root: Root, reply: wire.Reply) -> DeviceError:
     if isinstance(reply, wire.Status) and reply.code == wire.PERMISSION_DENIED:
         what = f"the folder {root.told} may not be listed by the user that we log in as"
         return AccessRefused(device, what, remedy="give that user the right to read it")
-    what = f"the folder {root.told} is not there"
-    return DeviceGone(device, what, remedy="correct `root` in the config, or make or mount the folder")
+    if isinstance(reply, wire.Status) and reply.code == wire.NO_SUCH_FILE:
+        what = f"the folder {root.told} is not there"
+        return DeviceGone(device, what, remedy="correct `root` in the config, or make or mount the folder")
+    return DeviceGone(device, f"the folder {root.told}: {refusal('', reply, 'list it').what}")

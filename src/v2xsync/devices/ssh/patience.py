@@ -1,4 +1,4 @@
-"""A socket whose calls end: an SSH library tries a silent peer again for ever, this makes it stop."""
+"""A socket that gives up on peers that say nothing, or far too much; an SSH library by itself bears both for ever."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ class SilentPeer(ConnectionError):
     """No byte moved for as long as we are willing to wait."""
 
 
+class TalkingPeer(ConnectionError):
+    """More bytes came than anybody asked for."""
+
+
 class PatientSocket(socket.socket):
     """A connected socket. A send ends with SilentPeer after `patience_s` without progress.
 
     So does a receive while `waiting` is set: during the login, when an answer is always due. Time is counted in the
-    socket's own timeouts, so no clock is read.
+    socket's own timeouts, so no clock is read. A receive ends with TalkingPeer where `unread` passes `most_unread`;
+    whoever takes the bytes in sets `unread` back to 0.
     """
 
-    def __init__(self, *args: Any, patience_s: float, **more: Any) -> None:
-        super().__init__(*args, **more)
+    def __init__(self, *args: Any, patience_s: float, most_unread: int) -> None:
+        super().__init__(*args)
         self._patience_s: Final = patience_s
+        self._most_unread: Final = most_unread
         self._unsent_s = 0.0
         self._unheard_s = 0.0
         self.waiting = True
+        self.unread = 0
 
     @classmethod
-    def connected_to(cls, host: str, port: int, patience_s: float) -> Self:
+    def connected_to(cls, host: str, port: int, *, patience_s: float, most_unread: int) -> Self:
         """Connect to the first address of `host` that answers. Raises OSError."""
         plain = socket.create_connection((host, port), timeout=patience_s)
-        patient = cls(plain.family, plain.type, plain.proto, plain.detach(), patience_s=patience_s)
+        parts = plain.family, plain.type, plain.proto, plain.detach()
+        patient = cls(*parts, patience_s=patience_s, most_unread=most_unread)
         patient.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return patient
 
@@ -46,7 +54,7 @@ class PatientSocket(socket.socket):
         return count
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        """Receive up to `bufsize` bytes; raises TimeoutError, then SilentPeer."""
+        """Receive up to `bufsize` bytes; raises TimeoutError, then SilentPeer; TalkingPeer."""
         try:
             data = super().recv(bufsize, flags)
         except TimeoutError as error:
@@ -55,6 +63,9 @@ class PatientSocket(socket.socket):
                 raise SilentPeer("nothing is heard") from error
             raise
         self._unheard_s = 0.0
+        self.unread += len(data)
+        if self.unread > self._most_unread:
+            raise TalkingPeer("more comes than was asked for")
         return data
 
     def close(self) -> None:

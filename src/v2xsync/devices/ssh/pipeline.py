@@ -135,6 +135,7 @@ class Pipeline:
                 self._receive()
                 self._fill(crew)
                 yield
+            self._flush()
         finally:
             if crew.live:
                 self._interrupt(crew)

@@ -92,7 +92,7 @@ class Writing:
             there = yield from ask(wire.of_path(wire.STAT, self._root.inside(folder)))
             if not isinstance(there, wire.Attrs):
                 yield from self._check_root()
-                raise refusal(path, made, f"make the folder {folder!a}")
+                raise _refused(path, made, f"make the folder {folder!a}")
             if told_kind(there) is not Kind.FOLDER:
                 raise ItemRefused(path, f"{folder!a} is a file there, not a folder", remedy="move it out of the way")
         yield from self._check_root()
@@ -216,7 +216,7 @@ class Writing:
             full = isinstance(told, wire.Extended) and free_bytes(told.body) < _LITTLE_BYTES
         if full:
             raise NoSpace(self._device, "there is no room left on the device")
-        return refusal(path, reply, doing)
+        return _refused(path, reply, doing)
 
     # --- its name ----------------------------------------------------------------------------------------------------
 
@@ -231,7 +231,7 @@ class Writing:
             reply = yield from self._commit(request, wire.extended(POSIX_RENAME, body))
         if not _ok(reply):
             yield from self._check_free(request, final)
-            raise refusal(request.path, reply, "give it its final name")
+            raise _refused(request.path, reply, "give it its final name")
         return "rename" if self._server.rename_never_overwrites else "checked rename"
 
     def _check_free(self, request: SendRequest, final: bytes) -> Steps[None]:
@@ -239,7 +239,7 @@ class Writing:
         if isinstance(reply, wire.Attrs):
             raise NameTaken(request.path, "something stands under this name already")
         if not (isinstance(reply, wire.Status) and reply.code == wire.NO_SUCH_FILE):
-            raise refusal(request.path, reply, "look whether the name is free")
+            raise _refused(request.path, reply, "look whether the name is free")
 
     def _commit(self, request: SendRequest, rename: wire.Request) -> Steps[wire.Reply]:
         try:
@@ -285,6 +285,14 @@ def free_bytes(statvfs: bytes) -> int:
     """Return the bytes that we may still use, from the answer to statvfs. Raises Malformed."""
     _block, fragment, _blocks, _free, available = wire.decode_uint64s(statvfs, 5)
     return fragment * available
+
+
+def _refused(path: str, reply: wire.Reply, doing: str) -> ItemError:
+    """As `refusal`; but what is missing here is never the file itself."""
+    error = refusal(path, reply, doing)
+    if isinstance(error, ItemMissing):
+        return ItemFailed(path, f"the server cannot {doing}: a folder is not there")
+    return error
 
 
 def _parents(path: str) -> list[str]:
