@@ -215,9 +215,10 @@ def _device(name: str, server: SftpServer, root: str, secret: Path) -> str:
 
 _STATION: Final = """\
 [station]
-name     = "rehearsal"
-timezone = "UTC"
-state    = {state}
+name      = "rehearsal"
+timezone  = "UTC"
+state     = {state}
+on_hangup = "stop"
 
 [store]
 directory = {store}
