@@ -93,7 +93,9 @@ class GroupCommit:
     def _commit(self, group: Sequence[_Ticket[object]]) -> None:
         connection = self._connection
         if connection is None:
-            raise LedgerError("the ledger is closed")
+            for ticket in group:
+                ticket.error = LedgerError("the ledger is closed")
+            return
         try:
             with connection.begin():
                 for ticket in group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from v2xsync.model.items import Fingerprint
 
 _CHUNK = 5000
 """So many paths are asked for in one query."""
+
+_REMOVALS = {int(state): state for state in RemovalState}
 
 _same = items.alias("same")
 _last_generation = (
@@ -45,11 +48,17 @@ class Knowing(ReadingRoom):
         newest: dict[str, Known] = {}
         with self._reading() as connection:
             for path, item_id, _, *version, removal, route, _ in newest_versions(connection, source, paths):
-                routes = frozenset((route,)) if route is not None else frozenset[str]()
+                routes = _only(route)
                 if path in newest:
                     routes |= newest[path].routes
-                newest[path] = Known(item_id, Fingerprint(*version), RemovalState(removal), routes)
+                newest[path] = Known(item_id, Fingerprint(*version), _REMOVALS[removal], routes)
         return newest
+
+
+@functools.cache
+def _only(route: str | None) -> frozenset[str]:
+    """The set of one route, made once: listings of a hundred thousand files ask for it as often."""
+    return frozenset() if route is None else frozenset((route,))
 
 
 def newest_versions(connection: Connection, source: str, paths: Sequence[str]) -> Iterator[Sequence[Any]]:

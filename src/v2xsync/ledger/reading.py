@@ -72,20 +72,22 @@ class Reading(ReadingRoom):
 
     def _span(self, since: float | None, wanted: Sequence[ColumnElement[bool]], limit: int) -> tuple[int, int]:
         """The first and the last `seq` that can belong to the answer; (1, 0) for an empty one."""
-        bounds = select(func.min(_seq), func.max(_seq))
+        first = select(func.min(_seq))
         if since is not None:
-            bounds = bounds.where(custody_log.c.at >= since)
-        first, last = self._rows(bounds)[0]
-        if first is not None and limit > 0:
-            newest = LINES.where(_seq >= first, *wanted).order_by(_seq.desc()).limit(limit).subquery()
-            first = self._rows(select(func.min(newest.c.seq)))[0][0]
-        return (1, 0) if first is None else (first, last)
+            first = first.where(custody_log.c.at >= since)
+        start, end = self._rows(select(first.scalar_subquery(), select(func.max(_seq)).scalar_subquery()))[0]
+        if start is not None and limit > 0:
+            newest = LINES.where(_seq >= start, *wanted).order_by(_seq.desc()).limit(limit).subquery()
+            start = self._rows(select(func.min(newest.c.seq)))[0][0]
+        return (1, 0) if start is None else (start, end)
 
     def dossiers(self, path: str) -> Sequence[Dossier]:
         """Items whose source path, store path, target path or id is `path`, newest first (at most `DOSSIERS`).
 
         A bare name or a path's tail fits too.
         """
+        if not path:
+            return ()
         fitting = [
             select(items.c.id).where(_fits(items.c.path, path)),
             select(fetches.c.item_id).where(_fits(fetches.c.store_path, path)),

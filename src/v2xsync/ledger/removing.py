@@ -53,8 +53,9 @@ _CLAIM = (
 _ORDER = (
     update(items)
     .where(among(items.c.id, "ids"), one_of(items.c.removal, movable(REMOVAL_MOVES, RemovalState.ORDERED)))
-    .values(removal=state(RemovalState.ORDERED), removal_next_at=given("at"), removal_reason="")
+    .values(removal=state(RemovalState.ORDERED), removal_next_at=given("at"))
 )
+"""The reason of the last trouble stays: a failure is told again only when its reason is new."""
 
 _ORDERED = one_of(items.c.removal, movable(REMOVAL_MOVES, RemovalState.REMOVED))
 _LOG_REMOVED = insert(custody_log).from_select(

@@ -90,7 +90,7 @@ def open_ledger(state_dir: Path) -> Ledger:
         lock.take()
         afterwards.callback(lock.release)
         file = _private_file(folder / LEDGER_NAME)
-        _bring_up_to_date(file, check=lock.left_behind)
+        _bring_up_to_date(file, _WRITER, check=lock.left_behind)
         return SqlLedger(file, _WRITER, afterwards.pop_all())
 
 
@@ -98,7 +98,7 @@ def open_memory() -> Ledger:
     """Open a ledger that is forgotten when it is closed: the same code on a private temporary folder, without fsync."""
     folder = Path(tempfile.mkdtemp(prefix="v2xsync-ledger-"))
     file = _private_file(folder / LEDGER_NAME)
-    _bring_up_to_date(file, check=False)
+    _bring_up_to_date(file, _FORGETFUL, check=False)
     afterwards = ExitStack()
     ledger = SqlLedger(file, _FORGETFUL, afterwards)
     afterwards.callback(weakref.finalize(ledger, shutil.rmtree, folder, ignore_errors=True))
@@ -111,7 +111,7 @@ def open_reader(state_dir: Path) -> LedgerReader:
     Raises LedgerError where there is none yet, or this program cannot read it.
     """
     file = state_dir / LEDGER_NAME
-    if not file.is_file():
+    if not _is_file(file):
         raise _no_ledger(state_dir)
     readers = _reading_engine(file)
     with ExitStack() as on_failure, plain_faults():
@@ -123,6 +123,15 @@ def open_reader(state_dir: Path) -> LedgerReader:
             raise _old_ledger(version) if version else _no_ledger(state_dir)
         on_failure.pop_all()
     return SqlReader(readers)
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger {file} cannot be read: {error.strerror}", remedy="ask as the user that v2xsync runs as"
+        ) from error
 
 
 def _no_ledger(state_dir: Path) -> LedgerError:
@@ -169,8 +178,8 @@ def _private_file(file: Path) -> Path:
     return file
 
 
-def _bring_up_to_date(file: Path, *, check: bool) -> None:
-    engine = _writing_engine(file, _WRITER)
+def _bring_up_to_date(file: Path, pragmas: tuple[str, ...], *, check: bool) -> None:
+    engine = _writing_engine(file, pragmas)
     with engine.connect() as connection:
         if check:
             _require_sound(connection)

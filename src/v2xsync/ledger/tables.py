@@ -153,7 +153,11 @@ REMOVAL_HELD = items.c.removal == state(RemovalState.HELD)
 EXPECTED = none_of(items.c.removal, (RemovalState.REMOVED, RemovalState.GONE))
 """The original still stands at its source, as far as we know."""
 
-Index("items_to_remove", items.c.source, items.c.removal_next_at, sqlite_where=REMOVAL_QUEUED)
+Index(
+    "items_to_remove",
+    items.c.source, items.c.removal_next_at, items.c.id, items.c.removal,
+    sqlite_where=REMOVAL_QUEUED,
+)  # fmt: skip
 Index("items_expected", items.c.source, items.c.path, sqlite_where=EXPECTED)
 Index("items_held", items.c.removal, sqlite_where=REMOVAL_HELD)
 Index(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, tuple_
+from sqlalchemy import Connection, Select, func, select
 
 from v2xsync.ledger.base import Backlog, QueueLine
 from v2xsync.ledger.holding import count_holds
@@ -31,7 +31,9 @@ class _Work:
     """One kind of work: how to step from lane to lane, to read a lane's front, and to describe what was found."""
 
     step: Step
-    next_lane: Select[Any]
+    next_device: Select[Any]
+    next_route: Select[Any] | None
+    """of that device; None: this kind of work has no routes"""
     front: Select[Any]
     """(next_at, facet id) of a lane, first due first"""
     lines: Select[Any]
@@ -40,9 +42,10 @@ class _Work:
 
 _FETCHING = _Work(
     Step.STORED,
-    select(fetches.c.source, fetches.c.route)
-    .where(FETCH_QUEUED, tuple_(fetches.c.source, fetches.c.route) > tuple_(_device, _route))
-    .order_by(fetches.c.source, fetches.c.route)
+    select(fetches.c.source).where(FETCH_QUEUED, fetches.c.source > _device).order_by(fetches.c.source).limit(1),
+    select(fetches.c.route)
+    .where(FETCH_QUEUED, fetches.c.source == _device, fetches.c.route > _route)
+    .order_by(fetches.c.route)
     .limit(1),
     select(fetches.c.next_at, fetches.c.item_id)
     .where(FETCH_QUEUED, fetches.c.source == _device, fetches.c.route == _route)
@@ -55,9 +58,13 @@ _FETCHING = _Work(
 )  # fmt: skip
 _DELIVERING = _Work(
     Step.DELIVERED,
-    select(deliveries.c.target, deliveries.c.route)
-    .where(DELIVERY_QUEUED, tuple_(deliveries.c.target, deliveries.c.route) > tuple_(_device, _route))
-    .order_by(deliveries.c.target, deliveries.c.route)
+    select(deliveries.c.target)
+    .where(DELIVERY_QUEUED, deliveries.c.target > _device)
+    .order_by(deliveries.c.target)
+    .limit(1),
+    select(deliveries.c.route)
+    .where(DELIVERY_QUEUED, deliveries.c.target == _device, deliveries.c.route > _route)
+    .order_by(deliveries.c.route)
     .limit(1),
     select(deliveries.c.next_at, deliveries.c.id)
     .where(DELIVERY_QUEUED, deliveries.c.target == _device, deliveries.c.route == _route)
@@ -70,10 +77,8 @@ _DELIVERING = _Work(
 )  # fmt: skip
 _REMOVING = _Work(
     Step.REMOVED,
-    select(items.c.source, _no_route)
-    .where(REMOVAL_QUEUED, items.c.source > _device)
-    .order_by(items.c.source)
-    .limit(1),
+    select(items.c.source).where(REMOVAL_QUEUED, items.c.source > _device).order_by(items.c.source).limit(1),
+    None,
     select(items.c.removal_next_at, items.c.id)
     .where(REMOVAL_QUEUED, items.c.source == _device)
     .order_by(items.c.removal_next_at, items.c.id)
@@ -131,11 +136,26 @@ _Place = tuple[str, int, str]
 
 
 def _front(connection: Connection, work: _Work, limit: int) -> Iterator[tuple[float, _Place]]:
-    lane: dict[str, object] = {"device": "", "route": ""}
-    while row := connection.execute(work.next_lane, lane).one_or_none():
-        lane = {"device": row[0], "route": row[1]}
-        for next_at, facet_id in connection.execute(work.front, {**lane, "limit": limit}).all():
-            yield next_at, (work.step.value, facet_id, row[1])
+    for device, route in _lanes(connection, work):
+        lane = {"device": device, "route": route, "limit": limit}
+        for next_at, facet_id in connection.execute(work.front, lane).all():
+            yield next_at, (work.step.value, facet_id, route)
+
+
+def _lanes(connection: Connection, work: _Work) -> Iterator[tuple[str, str]]:
+    """Every (device, route) with such work: from one to the next by a look into the index each."""
+    device = route = ""
+    while device := _after(connection, work.next_device, device=device):
+        if work.next_route is None:
+            yield device, ""
+            continue
+        while route := _after(connection, work.next_route, device=device, route=route):
+            yield device, route
+
+
+def _after(connection: Connection, statement: Select[Any], **last: object) -> str:
+    """The next name, empty behind the last one."""
+    return connection.execute(statement, last).scalar_one_or_none() or ""
 
 
 def _lines(connection: Connection, work: _Work, ids: Sequence[int]) -> Mapping[_Place, QueueLine]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Collection
 
+import pytest
 from tests.unit.ledger.acts import (
     DELIVERED_AT,
     LATE,
@@ -21,8 +22,10 @@ from tests.unit.ledger.acts import (
     steps,
     store,
 )
-from v2xsync.ledger.base import Delivered, Setback
+
+from v2xsync.ledger.base import Delivered, Ledger, Setback
 from v2xsync.ledger.delivering import STOPPED_WHILE_SENDING
+from v2xsync.ledger.sqlite import open_memory
 from v2xsync.model.custody import DeliveryState, FetchState, RemovalState, Step
 from v2xsync.model.items import Digest, Fingerprint, Proof
 
@@ -35,11 +38,18 @@ def item(ledger):
     return item_id
 
 
-def claimed(ledger, target="cyverse", now=LATE, limit=9, skip=(), routes=(ROUTE,)):
+def claimed(
+    ledger: Ledger,
+    target: str = "cyverse",
+    now: float = LATE,
+    limit: int = 9,
+    skip: Collection[int] = (),
+    routes: Collection[str] = (ROUTE,),
+) -> list[int]:
     return [task.item_id for task in ledger.claim_deliveries(target, routes, now, limit, skip)]
 
 
-def states(ledger, item_id):
+def states(ledger: Ledger, item_id: int) -> dict[str, DeliveryState]:
     return {facet.target: facet.state for facet in dossier(ledger, item_id).deliveries}
 
 
@@ -260,8 +270,6 @@ class TestEnsuringDeliveries:
 
 
 def test_the_mark_of_a_station_is_its_own(ledger, item):
-    from v2xsync.ledger.sqlite import open_memory
-
     other = open_memory()
     try:
         store(other, *find(other, "a", targets=["cyverse"]))

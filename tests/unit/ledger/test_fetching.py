@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tests.unit.ledger.acts import (
     LATE,
     ROUTE,
@@ -17,12 +19,19 @@ from tests.unit.ledger.acts import (
     store,
     stored,
 )
-from v2xsync.ledger.base import Setback
+
+from v2xsync.ledger.base import Ledger, Setback
 from v2xsync.model.custody import DeliveryState, FetchState, RemovalState, Step
 from v2xsync.model.items import Digest, Fingerprint, Proof
 
 
-def claimed(ledger, now=LATE, limit=9, skip=(), routes=(ROUTE,)):
+def claimed(
+    ledger: Ledger,
+    now: float = LATE,
+    limit: int = 9,
+    skip: Collection[int] = (),
+    routes: Collection[str] = (ROUTE,),
+) -> list[int]:
     return [task.item_id for task in ledger.claim_fetches(SOURCE, routes, now, limit, skip)]
 
 

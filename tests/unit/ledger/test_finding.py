@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.ledger.acts import ROUTE, SOURCE, dossier, find, new, plan, remove, steps, store
+
 from v2xsync.ledger.base import NewItem, Setback
 from v2xsync.ledger.finding import NEWER, NOT_STORED
 from v2xsync.model.custody import DeliveryState, FetchState, RemovalState
