@@ -113,10 +113,15 @@ class Downloader:
     # -- one fetch
 
     def _fetch(self, open_session: Callable[[], Source], routes: Collection[str], first: Sequence[FetchTask]) -> None:
+        try:
+            session = open_session()
+        except V2xSyncError:
+            self._claims.give_back(task.item_id for task in first)
+            raise
         intake = Intake(self._station, self._committer, self._settle, self._failed)
         with contextlib.closing(self._tasks(routes, first)) as tasks:
             try:
-                open_session().fetch(self._requests(intake, tasks), intake)
+                session.fetch(self._requests(intake, tasks), intake)
             except DeviceError:
                 self._note_break(intake)
                 raise

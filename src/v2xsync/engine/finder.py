@@ -214,9 +214,20 @@ class Finder:
         times = (c for c in self._candidates.values() if c.settling or not self._station.once)
         return earliest(*(candidate.check_at for candidate in times))
 
+    def _with_companions(self, due: Sequence[Candidate]) -> Sequence[tuple[Candidate, Sequence[str]]]:
+        """The candidates whose companions can be asked for one by one; for the others a listing is owed."""
+        wanted: list[tuple[Candidate, Sequence[str]]] = []
+        for candidate in due:
+            paths = _companion_paths(candidate)
+            if paths is not None:
+                wanted.append((candidate, paths))
+        if len(wanted) < len(due):
+            self._station.gates.owe_listing(self._source)
+        return wanted
+
     def _recheck(self, session: Source, due: Sequence[Candidate]) -> None:
         """A fresh stat of each file and of every companion that matters to it."""
-        wanted = [(candidate, _companion_paths(candidate)) for candidate in due]
+        wanted = self._with_companions(due)
         paths = [path for candidate, others in wanted for path in (candidate.entry.path, *others)]
         answers = dict(zip(paths, session.stat(paths), strict=True))
         ready: list[NewItem] = []
@@ -251,9 +262,15 @@ def _candidate(line: Line, waiting: Sequence[Readiness], now: float) -> Candidat
     return Candidate(line.entry, line.routes, slowest.sighting, slowest.check_at, slowest.reason, settling)
 
 
-def _companion_paths(candidate: Candidate) -> Sequence[str]:
+def _companion_paths(candidate: Candidate) -> Sequence[str] | None:
+    """Every path whose presence decides about the candidate; None where only a listing can tell."""
     folder, name = posixpath.split(candidate.entry.path)
-    names = {other for route in candidate.routes for other in companions_of(route.ready, name)}
+    names: set[str] = set()
+    for route in candidate.routes:
+        companions = companions_of(route.ready, name)
+        if companions is None:
+            return None
+        names |= companions
     return [posixpath.join(folder, other) for other in sorted(names)]
 
 

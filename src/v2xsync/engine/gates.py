@@ -143,6 +143,12 @@ class Gates:
             for gate in self._at(FETCH, source):
                 gate.unlisted = gate.unlisted or isinstance(gate.schedule, Arrival)
 
+    def owe_listing(self, source: str) -> None:
+        """Only a new listing can tell what has become of files there."""
+        with self._lock:
+            for gate in self._at(FETCH, source):
+                gate.unlisted = True
+
     def relist(self, source: str) -> None:
         """A file was not what the listing said: list again while the gates are open."""
         with self._lock:

@@ -6,6 +6,7 @@ to do; then it rests until its bell rings or the time that a role named has come
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -23,6 +24,13 @@ LOOK_S = 60.0
 
 STORE_PAUSE_S = 10.0
 """After trouble with the local store."""
+
+SHORTEST_S = 0.01
+"""A rest below this would be lost in the clock's own rounding."""
+
+REPORT = "this is a fault of v2xsync: please report it with the log"
+
+_log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -48,8 +56,10 @@ class Worker:
                 if pause != 0.0:
                     self._station.muster.rest(self.bell, pause)
         except V2xSyncError as error:  # the ledger failed: nothing may go on without it
-            self._station.board.tell(Level.ERROR, f"{self.name} stops: {error.what}")
             self._station.fail(error)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must stop the station, not hang it
+            _log.exception("internal error in %s", self.name)
+            self._station.fail(V2xSyncError(f"internal error in {self.name}: {error!r}", remedy=REPORT))
         finally:
             self._close()
             self._station.muster.leave(self.bell)
@@ -58,7 +68,7 @@ class Worker:
         """Give each role one turn; returns how long to rest in seconds (0: not at all, None: until the bell)."""
         wait_s = self._watch.admit() if self._watch else 0.0
         if wait_s > 0:
-            return None if math.isinf(wait_s) else wait_s
+            return _rest(wait_s)
         try:
             return self._turns()
         except DeviceError as error:
@@ -83,7 +93,7 @@ class Worker:
         return self._rest_for(earliest(*(turn.next_at for turn in turns)))
 
     def _rest_for(self, next_at: float | None) -> float | None:
-        wait_s = None if next_at is None else max(0.01, next_at - self._station.clock.now())
+        wait_s = None if next_at is None else _rest(next_at - self._station.clock.now())
         if self._station.once:
             return wait_s
         return LOOK_S if wait_s is None else min(wait_s, LOOK_S)
@@ -117,7 +127,7 @@ class Worker:
     def step_later(self) -> float | None:
         """How long to rest after trouble."""
         wait_s = self._watch.wait_s() if self._watch else STORE_PAUSE_S
-        return None if math.isinf(wait_s) else max(0.01, wait_s)
+        return _rest(wait_s)
 
     def _unused(self) -> None:
         if self._watch:
@@ -129,23 +139,28 @@ class Worker:
             self._session = None
 
 
+def _rest(wait_s: float) -> float | None:
+    """A rest that a clock can measure; None where only a bell can end it."""
+    return None if math.isinf(wait_s) else max(SHORTEST_S, wait_s)
+
+
 class Lanes:
     """All workers of a station and their threads."""
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._workers: list[Worker] = []
+        self.workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
 
     def add(self, worker: Worker, roles: Sequence[str], device: str) -> None:
         """Enrol a worker under the bells of its roles (before `start`)."""
-        self._workers.append(worker)
+        self.workers.append(worker)
         for role in roles:
             self._station.bells.setdefault((role, device), []).append(worker.bell)
 
     def start(self) -> None:
         """Start every thread."""
-        for worker in self._workers:
+        for worker in self.workers:
             thread = threading.Thread(target=worker.run, name=worker.name, daemon=True)
             self._threads.append(thread)
             thread.start()

@@ -15,7 +15,7 @@ from v2xsync.engine.claims import Claims
 from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.setbacks import reason_of
 from v2xsync.engine.station import Station
-from v2xsync.engine.work import WORKED, Turn, earliest
+from v2xsync.engine.work import WORKED, Turn
 from v2xsync.errors import ItemChanged, ItemMissing, V2xSyncError
 from v2xsync.ledger.base import RemovalTask, Setback
 from v2xsync.model.custody import RemovalState, Step, Verdict, delivered_everywhere, may_remove
@@ -23,6 +23,9 @@ from v2xsync.model.rules import After, Route
 from v2xsync.model.views import Level
 
 BATCH = 250
+
+MOMENT_S = 1.0
+"""What is due so soon counts as due now."""
 
 
 class Remover:
@@ -60,8 +63,12 @@ class Remover:
             open_session().prune(_with_ancestors(folders))
             return WORKED
         upcoming = self._claims.peek(lambda n, skip: self._claim(math.inf, n, skip))
-        again = upcoming.next_at if upcoming and not (self._station.once and upcoming.tries == 0) else None
-        return Turn(worked=False, next_at=earliest(again, None))
+        return Turn(worked=False, next_at=upcoming.next_at if upcoming and self._waits_for(upcoming) else None)
+
+    def _waits_for(self, task: RemovalTask) -> bool:
+        """Whether this run waits until the removal is due: `--once` waits for retries, not for a grace time."""
+        station = self._station
+        return not station.once or task.tries > 0 or task.next_at <= station.clock.now() + MOMENT_S
 
     # -- one batch
 
@@ -73,7 +80,8 @@ class Remover:
             if verdict.allowed:
                 allowed.append(task)
             else:
-                refused.append(Setback(task.item_id, verdict.reason, verdict.not_before, counts=False))
+                again = verdict.not_before
+                refused.append(Setback(task.item_id, verdict.reason, again, counts=False, seen_at=task.next_at))
         if refused:
             self._write_refused(refused, now)
         if allowed:

@@ -56,12 +56,13 @@ class Service:
 
     def start(self) -> None:
         """Open the store, take up what the last run left, start every worker. Raises StoreError, LedgerError."""
-        self._take_up()
+        self.take_up()
         self._crew.start()
         self._warden = threading.Thread(target=self._watch_over, name="warden", daemon=True)
         self._warden.start()
 
-    def _take_up(self) -> None:
+    def take_up(self) -> None:
+        """Open the store and take up what the last run left."""
         station, now = self._station, self._station.clock.now()
         station.store.open()
         unknown = station.ledger.recover_sending(now)
@@ -117,7 +118,7 @@ class Service:
         """Run these routes (or all) now, to the end, and stop. The station must have been built with `once`."""
         station = self._station
         station.gates.force(names)
-        self._take_up()
+        self.take_up()
         station.ledger.retry(routes=self._routes(names))
         self._crew.start()
         interrupted = self._wait_for_rest()

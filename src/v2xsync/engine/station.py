@@ -22,6 +22,7 @@ from v2xsync.model.layout import LayoutFields, item_date, render
 from v2xsync.model.naming import safe_relative
 from v2xsync.model.rules import Route
 from v2xsync.model.selection import selects
+from v2xsync.model.views import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Station:
 
     def fail(self, error: V2xSyncError) -> None:
         """The durable record failed: everything stops, nothing is done without it."""
+        self.board.tell(Level.ERROR, error.what)
         self.failure.append(error)
         self.stop.set()
         self.muster.ring_all()

@@ -68,6 +68,8 @@ class DeviceWatch:
         station, patience = self._station, self._station.device_patience
         with self._lock:
             fresh = self._error is None or type(self._error) is not type(error)
+            if not fresh and station.clock.monotonic() < self._try_at:
+                return  # another worker of the same device has told of the same outage
             self._error = error
             self._failures += 1
             self._probing = False

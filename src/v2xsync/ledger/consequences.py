@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, exists, insert, null, select, update
+from sqlalchemy import Connection, case, exists, insert, null, select, update
 
 from v2xsync.ledger.bulk import Bulk
 from v2xsync.ledger.logbook import STORE
@@ -30,13 +30,20 @@ _LOGGED = ["at", "step", "item_id", "route", "device", "detail"]
 _WAKE = (
     update(items)
     .where(among(items.c.id, "ids"), one_of(items.c.removal, (RemovalState.WAITING, RemovalState.QUEUED)))
-    .values(removal=state(RemovalState.QUEUED), removal_next_at=given("at"), removal_reason="")
+    .values(
+        removal=state(RemovalState.QUEUED),
+        removal_next_at=case((items.c.removal_next_at == given("at"), given("later")), else_=given("at")),
+        removal_reason="",
+    )
 )
+"""The due time always changes: a judgement that was made before this receipt is void (`Setback.seen_at`)."""
+
+_A_MOMENT = 1e-5
 
 
 def wake_removals(connection: Connection, item_ids: Collection[int], at: float) -> None:
     """A new receipt: the removals of these items are to be judged at `at`."""
-    connection.execute(_WAKE, {"ids": listed(item_ids), "at": at})
+    connection.execute(_WAKE, {"ids": listed(item_ids), "at": at, "later": at + _A_MOMENT})
 
 
 # --- the original is not there any more -------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ _REMOVE = (
 )
 
 _FACETS = select(
-    items.c.id, items.c.source, items.c.removal, items.c.removal_reason
+    items.c.id, items.c.source, items.c.removal, items.c.removal_reason, items.c.removal_next_at
 ).where(among(items.c.id, "ids"))  # fmt: skip
 
 _REQUEUE = (
@@ -163,9 +163,15 @@ def _record_removed(connection: Connection, item_ids: Sequence[int], at: float, 
     connection.execute(_REMOVE, values)
 
 
-def _facets(connection: Connection, item_ids: Iterable[int]) -> dict[tuple[int], Facet]:
-    rows: Sequence[Any] = connection.execute(_FACETS, {"ids": listed(item_ids)}).all()
-    return {(item_id,): Facet(item_id, "", *standing) for item_id, *standing in rows}
+def _facets(connection: Connection, setbacks: Iterable[Setback]) -> dict[tuple[int], Facet]:
+    """The facets as they stand, those left out for which a receipt came after they were claimed."""
+    seen = {setback.facet_id: setback.seen_at for setback in setbacks}
+    rows: Sequence[Any] = connection.execute(_FACETS, {"ids": listed(seen)}).all()
+    return {
+        (item_id,): Facet(item_id, "", *standing)
+        for item_id, *standing, next_at in rows
+        if seen[item_id] in (None, next_at)
+    }
 
 
 @functools.cache
@@ -185,6 +191,6 @@ def _setback(to: RemovalState) -> Bulk:
 
 def _set_back(connection: Connection, setbacks: Sequence[Setback], at: float, to: RemovalState) -> None:
     keyed = [((setback.facet_id,), setback) for setback in setbacks]
-    outcome = judge_setbacks(keyed, _facets(connection, (key[0] for key, _ in keyed)), REMOVAL_MOVES, to, at)
+    outcome = judge_setbacks(keyed, _facets(connection, setbacks), REMOVAL_MOVES, to, at)
     _setback(to).run(connection, outcome.rows)
     write_lines(connection, outcome.lines)

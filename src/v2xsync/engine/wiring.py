@@ -1,0 +1,141 @@
+"""The composition root: a config becomes a service. The only place where a device type's name becomes a class."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from v2xsync.config.device_options import LocalOptions, SftpOptions
+from v2xsync.config.schema import DeviceConfig, StationConfig
+from v2xsync.devices.base import ArrivalHints
+from v2xsync.engine.bells import Muster
+from v2xsync.engine.board import Board
+from v2xsync.engine.clock import Clock, SystemClock
+from v2xsync.engine.crew import Crew, SessionMaker
+from v2xsync.engine.gates import Gates
+from v2xsync.engine.pacing import Throttle
+from v2xsync.engine.retry import ONCE_DEVICES, ONCE_ITEMS, SERVICE_DEVICES, SERVICE_ITEMS
+from v2xsync.engine.service import Service
+from v2xsync.engine.station import DeviceFacts, Keep, Station
+from v2xsync.engine.store import Store
+from v2xsync.errors import ConfigError
+from v2xsync.ledger.base import Ledger
+from v2xsync.model.schedule import Arrival
+
+T = TypeVar("T")
+
+KNOWN_HOSTS = "known_hosts"
+"""Pinned host keys, in the state folder."""
+
+
+def build(
+    config: StationConfig,
+    ledger: Ledger,
+    *,
+    once: bool = False,
+    clock: Clock | None = None,
+    chance: random.Random | None = None,
+) -> Service:
+    """Put a whole station together; nothing is opened or started yet."""
+    clock = clock or SystemClock()
+    routes = {route.name: route for route in config.routes}
+    used = {name for route in config.routes for name in (*route.sources, *route.targets)}
+    devices = {name: facts(config, name) for name in config.devices if name in used}
+    station = Station(
+        name=config.name,
+        zone=config.zone,
+        routes=routes,
+        devices=devices,
+        keep=Keep(config.store.keep.after_delivery_s),
+        ledger=ledger,
+        store=Store(config.store.directory, config.store.min_free),
+        board=Board(clock, tuple(devices)),
+        clock=clock,
+        chance=chance or random.Random(),  # noqa: S311 - jitter, not a secret
+        throttle=Throttle(config.limits, config.zone, clock),
+        gates=Gates(routes, config.zone, clock, ledger, only_forced=once),
+        muster=Muster(clock),
+        item_patience=ONCE_ITEMS if once else SERVICE_ITEMS,
+        device_patience=ONCE_DEVICES if once else SERVICE_DEVICES,
+        once=once,
+    )
+    sessions: dict[str, SessionMaker] = {name: partial(open_session, config, name, clock) for name in devices}
+    crew = Crew(station, sessions, {} if once else _hints(config, station))
+    return Service(crew, config.digest)
+
+
+def facts(config: StationConfig, name: str) -> DeviceFacts:
+    """What the engine may know of a device before anything is opened."""
+    device = config.devices[name]
+    return DeviceFacts(name, device.type, open_session(config, name, SystemClock()).capabilities)
+
+
+def open_session(config: StationConfig, name: str, clock: Clock | None = None) -> Any:
+    """A fresh, unconnected session of one device. Raises ConfigError for a type without an adapter."""
+    device = config.devices[name]
+    make = _ADAPTERS.get(device.type)
+    if make is None:
+        raise ConfigError(f'devices of type "{device.type}" cannot be opened', key=f"devices.{name}.type")
+    return make(config, device, clock or SystemClock())
+
+
+def _local(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    del config, clock
+    from v2xsync.devices import local
+
+    options = _options(device, LocalOptions)
+    return local.LocalDevice(device.name, local.LocalOptions(root=options.directory, max_parallel=options.max_parallel))
+
+
+def _sftp(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    from v2xsync.devices.sftp import SftpDevice
+
+    return SftpDevice(device.name, ssh_options(config, device), clock.now)
+
+
+def ssh_options(config: StationConfig, device: DeviceConfig) -> Any:
+    """The adapter's options of an SFTP device; secrets are read only when a session logs in."""
+    from v2xsync.devices.ssh import options as ssh
+
+    options = _options(device, SftpOptions)
+    return ssh.SftpOptions(
+        host=options.host,
+        port=options.port,
+        username=options.username,
+        password=None if options.password is None else partial(config.vault.reveal, options.password),
+        identity=options.identity,
+        passphrase=None if options.passphrase is None else partial(config.vault.reveal, options.passphrase),
+        host_key=options.host_key or "",
+        known_hosts=options.known_hosts,
+        pinned=config.state / KNOWN_HOSTS,
+        root=options.root,
+        timeout_s=options.timeout,
+        max_parallel=options.max_parallel,
+    )
+
+
+def _options(device: DeviceConfig, kind: type[T]) -> T:
+    if not isinstance(device.options, kind):
+        raise ConfigError("its options do not fit its type", key=f"devices.{device.name}")
+    return device.options
+
+
+_ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {"local": _local, "sftp": _sftp}
+
+
+def _hints(config: StationConfig, station: Station) -> Mapping[str, Callable[[], ArrivalHints]]:
+    """Event listeners for sources that some route fetches from on arrival."""
+    return {
+        name: partial(_folder_hints, config.devices[name])
+        for name, device in station.devices.items()
+        if device.type == "local"
+        and any(isinstance(route.fetch_schedule(name), Arrival) for route in station.routes_from(name))
+    }
+
+
+def _folder_hints(device: DeviceConfig) -> ArrivalHints:
+    from v2xsync.devices.arrival import FolderHints
+
+    return FolderHints(device.name, _options(device, LocalOptions).directory)
