@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -61,9 +62,24 @@ def build(
         device_patience=ONCE_DEVICES if once else SERVICE_DEVICES,
         once=once,
     )
+    _make_target_folders(config, devices, ledger)
     sessions: dict[str, SessionMaker] = {name: partial(open_session, config, name, clock) for name in devices}
     crew = Crew(station, sessions, {} if once else _hints(config, station))
     return Service(crew, config.digest)
+
+
+def _make_target_folders(config: StationConfig, devices: Collection[str], ledger: Ledger) -> None:
+    """Make a local target's folder the first time; one that was there and is gone is a drive that is not mounted."""
+    sources = {name for route in config.routes for name in route.sources}
+    for name in devices:
+        options = config.devices[name].options
+        if not isinstance(options, LocalOptions) or name in sources:
+            continue
+        note = f"target folder {name}"
+        if ledger.note(note) != str(options.directory):
+            with contextlib.suppress(OSError):  # then the device itself tells what is wrong with it
+                options.directory.mkdir(parents=True, exist_ok=True)
+                ledger.write_note(note, str(options.directory))
 
 
 def facts(config: StationConfig, name: str) -> DeviceFacts:
@@ -104,9 +120,9 @@ def ssh_options(config: StationConfig, device: DeviceConfig) -> Any:
         host=options.host,
         port=options.port,
         username=options.username,
-        password=None if options.password is None else partial(config.vault.reveal, options.password),
+        password=options.password and config.vault.opener(device.name, options.password),
         identity=options.identity,
-        passphrase=None if options.passphrase is None else partial(config.vault.reveal, options.passphrase),
+        passphrase=options.passphrase and config.vault.opener(device.name, options.passphrase),
         host_key=options.host_key or "",
         known_hosts=options.known_hosts,
         pinned=config.state / KNOWN_HOSTS,
