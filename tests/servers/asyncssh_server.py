@@ -26,7 +26,10 @@ def skip_or_fail(reason: str) -> None:
 
 @contextmanager
 def asyncssh_server(folder: Path, *, way: str = "password") -> Iterator[SshHost]:
-    """Run asyncssh with fresh keys in `folder`; `way` is how it lets people in: ``password`` or ``interactive``."""
+    """Run asyncssh with fresh keys in `folder`.
+
+    `way` is how it lets people in: ``password``, ``interactive``, or ``key`` (those in `known_keys` of `folder`).
+    """
     if importlib.util.find_spec("asyncssh") is None:
         skip_or_fail("needs the real asyncssh, which is not installed")
     host_key = folder / "host_ed25519"
@@ -39,7 +42,7 @@ def asyncssh_server(folder: Path, *, way: str = "password") -> Iterator[SshHost]
         yield SshHost(port=port, username=_USERNAME, password=PASSWORD, fingerprint=fingerprint_of(host_key), pid=pid)
 
 
-def _login(way: str) -> Any:
+def _login(way: str, known_keys: Path) -> Any:
     import asyncssh
 
     class Login(asyncssh.SSHServer):
@@ -54,11 +57,18 @@ def _login(way: str) -> Any:
         def validate_password(self, username: str, password: str) -> bool:
             return (username, password) == (_USERNAME, PASSWORD)
 
+        def public_key_auth_supported(self) -> bool:
+            return way == "key"
+
+        def validate_public_key(self, username: str, key: Any) -> bool:
+            known = known_keys.read_text().split()
+            return username == _USERNAME and key.export_public_key().decode().split()[1] in known
+
         def kbdint_auth_supported(self) -> bool:
             return way == "interactive"
 
         def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
-            return "", "", "", [("Pass phrase of the day:", False)]
+            return "login", "", "", [("Pass phrase of the day:", False)]
 
         def validate_kbdint_response(self, username: str, responses: Any) -> bool:
             return (username, list(responses)) == (_USERNAME, [PASSWORD])
@@ -70,7 +80,11 @@ async def _serve(port: int, host_key: str, way: str) -> None:
     import asyncssh
 
     await asyncssh.listen(
-        LOOPBACK, port, server_host_keys=[host_key], server_factory=_login(way), sftp_factory=asyncssh.SFTPServer
+        LOOPBACK,
+        port,
+        server_host_keys=[host_key],
+        server_factory=_login(way, Path(host_key).with_name("known_keys")),
+        sftp_factory=asyncssh.SFTPServer,
     )
     await asyncio.Event().wait()
 

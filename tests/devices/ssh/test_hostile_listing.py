@@ -212,10 +212,22 @@ def test_a_root_that_cannot_be_listed_is_the_device_s_trouble(
 
 
 def test_answers_of_the_wrong_kind_are_no_listing(monkeypatch: pytest.MonkeyPatch) -> None:
-    peer = Peer()
-    peer.twist[wire.READDIR] = lambda _, number, body: [packet(102, number, wire.string(b"h"))]
+    peer = told_once((b"a", FILE))
+    honest = peer.twist[wire.READDIR]
+    peer.twist[wire.READDIR] = lambda peer, number, body: (
+        honest(peer, number, body) if peer.count(wire.READDIR) == 1 else [packet(102, number, wire.string(b"h"))]
+    )
     found = everything(peer, monkeypatch)
+    assert isinstance(found[0], Entry)
     assert isinstance(found[-1], Unlistable)
+
+
+def test_a_root_that_is_refused_with_its_first_piece_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some servers open whatever they are asked to, and find out later."""
+    peer = Peer()
+    peer.twist[wire.READDIR] = lambda _, number, body: [status(number, wire.NO_SUCH_FILE)]
+    with pytest.raises(DeviceGone):
+        everything(peer, monkeypatch)
 
 
 def test_listing_left_early_hangs_up_and_the_next_connects_again(monkeypatch: pytest.MonkeyPatch) -> None:

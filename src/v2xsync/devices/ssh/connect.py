@@ -17,7 +17,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from v2xsync.devices.ssh import wire
 from v2xsync.devices.ssh.hostkeys import HostKey, KnownKeys, host_key, known_keys
-from v2xsync.devices.ssh.login import log_in
+from v2xsync.devices.ssh.login import logging_in
 from v2xsync.devices.ssh.options import SftpOptions
 from v2xsync.devices.ssh.patience import PatientSocket, SilentPeer, TalkingPeer
 from v2xsync.devices.ssh.server import software_of
@@ -103,14 +103,18 @@ def open_line(device: str, options: SftpOptions) -> SshLine:
 
     Raises DeviceGone, HostKeyRefused, AccessRefused, ProtocolFault; ConfigError where a known_hosts file is unreadable.
     """
-    transport, plug = _trusted_transport(device, options)
-    try:
-        with _words(device, options):
-            log_in(device, options, transport)
-        return SshLine(device, options, transport, plug)
-    except BaseException:
-        _hang_up(transport, plug)
-        raise
+    with logging_in(device, options) as login:
+        while True:
+            transport, plug = _trusted_transport(device, options)
+            try:
+                with _words(device, options):
+                    inside = login.succeeds(transport)
+                if inside:
+                    return SshLine(device, options, transport, plug)
+            except BaseException:
+                _hang_up(transport, plug)
+                raise
+            _hang_up(transport, plug)
 
 
 def look_at_host_key(device: str, options: SftpOptions) -> HostKey:
@@ -190,12 +194,20 @@ def _handshake(
     try:
         _prepare(transport, options, algorithms)
         with _words(device, options):
-            transport.start_client(timeout=options.timeout_s)
-            transport.get_remote_server_key()
+            _agree(transport, options)
     except BaseException:
         _hang_up(transport, plug)
         raise
     return transport, plug
+
+
+def _agree(transport: paramiko.Transport, options: SftpOptions) -> None:
+    """Negotiate keys; raises TimeoutError where the library just returns."""
+    transport.start_client(timeout=options.timeout_s)
+    try:
+        transport.get_remote_server_key()
+    except paramiko.SSHException as error:
+        raise TimeoutError from error
 
 
 def _prepare(transport: paramiko.Transport, options: SftpOptions, algorithms: tuple[str, ...]) -> None:

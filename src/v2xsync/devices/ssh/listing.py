@@ -37,15 +37,18 @@ def width(server: Server) -> int:
 
 
 def names_of(name: bytes, server: Server, take: TakeNames) -> Steps[wire.Reply | str | None]:
-    """Steps: hand the pieces of a folder to `take`; return None, why it stopped early, or the refusal to open it."""
+    """Steps: hand the pieces of a folder to `take`; return None, why it stopped early, or the refusal to open it.
+
+    A refusal may come with the first piece: asyncssh opens whatever it is asked to.
+    """
     opened = yield from ask(wire.of_path(wire.OPENDIR, name))
     if not isinstance(opened, wire.Handle):
         return opened
     next_piece = wire.of_handle(wire.READDIR, opened.value)
     awaited = _PIECES_AHEAD if server.in_order else 1
     batch: Batch = (next_piece,) * awaited
-    trouble: str | None = None
-    over = False
+    trouble: wire.Reply | str | None = None
+    over = begun = False
     while awaited:
         _, reply = yield batch
         awaited -= 1
@@ -53,9 +56,10 @@ def names_of(name: bytes, server: Server, take: TakeNames) -> Steps[wire.Reply |
         if over:
             continue
         if isinstance(reply, wire.Names):
+            begun = True
             trouble = take(reply.names) or None
         elif not (isinstance(reply, wire.Status) and reply.code == wire.EOF):
-            trouble = refusal("", reply, "list this folder").what
+            trouble = refusal("", reply, "list this folder").what if begun else reply
         over = not isinstance(reply, wire.Names) or trouble is not None
         if not over:
             batch = (next_piece,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import paramiko
@@ -16,60 +18,78 @@ _TIMED_OUT: Final = "Authentication timeout."
 Attempt = Callable[[paramiko.Transport], object]
 
 
-def log_in(device: str, options: SftpOptions, transport: paramiko.Transport) -> None:
-    """Log in by each way that `options` give, until the host is content.
-
-    Raises AccessRefused; SSHException, EOFError and OSError where the connection broke on the way.
-    """
-    refusal: AccessRefused | None = None
-    for attempt in _attempts(device, options):
-        try:
-            attempt(transport)
-        except paramiko.BadAuthenticationType as error:
-            refusal = _not_taken(device, options, error.allowed_types)
-        except paramiko.AuthenticationException as error:
-            if not transport.is_active() or str(error) == _TIMED_OUT:
-                raise
-            refusal = _refused(device, options)
-        if transport.is_authenticated():
-            return
-    raise refusal or _refused(device, options)
-
-
-def _attempts(device: str, options: SftpOptions) -> Iterator[Attempt]:
-    if options.identity is not None:
-        yield _with_key(options, _load_identity(device, options))
-    if options.password is not None:
-        yield lambda transport: _with_password(options, transport)
-    if options.identity is None and options.password is None:
-        yield from _agent_attempts(device, options)
-
-
-def _agent_attempts(device: str, options: SftpOptions) -> Iterator[Attempt]:
-    agent = paramiko.Agent()
+@contextmanager
+def logging_in(device: str, options: SftpOptions) -> Iterator[Login]:
+    """Gather the ways to log in that `options` give. Raises AccessRefused where there are none."""
+    agent = paramiko.Agent() if options.identity is None and options.password is None else None
     try:
-        keys = agent.get_keys()
-        if not keys:
+        ways: list[Attempt] = []
+        if options.identity is not None:
+            ways.append(_with_key(options, _load_identity(device, options)))
+        if agent is not None:
+            ways += [_with_key(options, key) for key in agent.get_keys()]
+        if not ways and options.password is None:
             what = "there is no password, no identity, and no key in an SSH agent"
             raise AccessRefused(device, what, remedy="write `password` or `identity` into the config, or run ssh-add")
-        for key in keys:
-            yield _with_key(options, key)
+        yield Login(device, options, ways)
     finally:
-        agent.close()
+        if agent is not None:
+            agent.close()
+
+
+class Login:
+    """One login, over as many connections as it takes: some servers hang up between two attempts."""
+
+    def __init__(self, device: str, options: SftpOptions, ways: Iterable[Attempt]) -> None:
+        self._device = device
+        self._options = options
+        self._waiting = deque(ways)
+        if options.password is not None:
+            self._waiting.append(self._with_password)
+        self._refusal: AccessRefused | None = None
+
+    def succeeds(self, transport: paramiko.Transport) -> bool:
+        """Whether we are in; False asks for a new connection, to go on there.
+
+        Raises AccessRefused when all ways are used up; SSHException, EOFError and OSError where the connection broke.
+        """
+        fresh = True
+        while self._waiting:
+            attempt = self._waiting.popleft()
+            try:
+                attempt(transport)
+            except paramiko.AuthenticationException as error:
+                if str(error) == _TIMED_OUT:
+                    raise
+                if not fresh and not transport.is_active():
+                    self._waiting.appendleft(attempt)  # it was never judged
+                    return False
+                self._refusal = self._judged(error)
+            if transport.is_authenticated():
+                return True
+            if self._waiting and not transport.is_active():
+                return False
+            fresh = False
+        raise self._refusal or _refused(self._device, self._options)
+
+    def _judged(self, error: paramiko.AuthenticationException) -> AccessRefused:
+        if isinstance(error, paramiko.BadAuthenticationType):
+            return _not_taken(self._device, self._options, error.allowed_types)
+        return _refused(self._device, self._options)
+
+    def _with_password(self, transport: paramiko.Transport) -> None:
+        password = reveal(self._options.password or "")
+        try:
+            transport.auth_password(self._options.username, password, fallback=False)
+        except paramiko.BadAuthenticationType as error:
+            if _INTERACTIVE in error.allowed_types:
+                answer = _OneAnswer(password)
+                self._waiting.appendleft(lambda again: again.auth_interactive(self._options.username, answer))
+            raise
 
 
 def _with_key(options: SftpOptions, key: paramiko.PKey) -> Attempt:
     return lambda transport: transport.auth_publickey(options.username, key)
-
-
-def _with_password(options: SftpOptions, transport: paramiko.Transport) -> None:
-    password = reveal(options.password or "")
-    try:
-        transport.auth_password(options.username, password, fallback=False)
-    except paramiko.BadAuthenticationType as error:
-        if _INTERACTIVE not in error.allowed_types:
-            raise
-        transport.auth_interactive(options.username, _OneAnswer(password))
 
 
 class _OneAnswer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from typing import Any, Final, Self
 
@@ -10,9 +11,15 @@ from typing import Any, Final, Self
 class SilentPeer(ConnectionError):
     """No byte moved for as long as we are willing to wait."""
 
+    def __init__(self) -> None:
+        super().__init__(errno.ETIMEDOUT, "the peer is silent")
+
 
 class TalkingPeer(ConnectionError):
     """More bytes came than anybody asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EMSGSIZE, "the peer sends more than was asked for")
 
 
 class PatientSocket(socket.socket):
@@ -48,7 +55,7 @@ class PatientSocket(socket.socket):
         except TimeoutError as error:
             self._unsent_s += self.gettimeout() or 0.0
             if self._unsent_s >= self._patience_s:
-                raise SilentPeer("nothing can be sent") from error
+                raise SilentPeer from error
             raise
         self._unsent_s = 0.0
         return count
@@ -60,12 +67,12 @@ class PatientSocket(socket.socket):
         except TimeoutError as error:
             self._unheard_s += self.gettimeout() or 0.0
             if self.waiting and self._unheard_s >= self._patience_s:
-                raise SilentPeer("nothing is heard") from error
+                raise SilentPeer from error
             raise
         self._unheard_s = 0.0
         self.unread += len(data)
         if self.unread > self._most_unread:
-            raise TalkingPeer("more comes than was asked for")
+            raise TalkingPeer
         return data
 
     def close(self) -> None:
