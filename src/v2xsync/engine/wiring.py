@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from v2xsync.config.device_options import LocalOptions, SftpOptions
 from v2xsync.config.schema import DeviceConfig, StationConfig
+from v2xsync.config.secrets import SecretRef
 from v2xsync.devices.base import ArrivalHints
 from v2xsync.engine.bells import Muster
 from v2xsync.engine.board import Board
@@ -120,9 +121,9 @@ def ssh_options(config: StationConfig, device: DeviceConfig) -> Any:
         host=options.host,
         port=options.port,
         username=options.username,
-        password=options.password and config.vault.opener(device.name, options.password),
+        password=secret(config, device, options.password),
         identity=options.identity,
-        passphrase=options.passphrase and config.vault.opener(device.name, options.passphrase),
+        passphrase=secret(config, device, options.passphrase),
         host_key=options.host_key or "",
         known_hosts=options.known_hosts,
         pinned=config.state / KNOWN_HOSTS,
@@ -130,6 +131,11 @@ def ssh_options(config: StationConfig, device: DeviceConfig) -> Any:
         timeout_s=options.timeout,
         max_parallel=options.max_parallel,
     )
+
+
+def secret(config: StationConfig, device: DeviceConfig, ref: SecretRef | None) -> Callable[[], str] | None:
+    """What reads a secret when a session logs in; None where the config has none."""
+    return None if ref is None else config.vault.opener(device.name, ref)
 
 
 def _options(device: DeviceConfig, kind: type[T]) -> T:
