@@ -125,7 +125,7 @@ class Ledger(LedgerReader, Protocol):
         """Queued fetches that are due, oldest `next_at` first; items in `skip` left out."""
 
     def record_stored(self, items: Sequence[Stored], at: float) -> None:
-        """The fetches end as STORED with a receipt; their deliveries and removals become QUEUED (due at `at`)."""
+        """The fetches end as STORED with a receipt; their deliveries and removals are QUEUED, due by `at`."""
 
     def fetch_setback(self, setbacks: Sequence[Setback], at: float, to: FetchState = FetchState.QUEUED) -> None:
         """Queue again (later; without a time: at once), hold, or supersede fetches; logs the reason where it is new.
@@ -148,7 +148,7 @@ class Ledger(LedgerReader, Protocol):
         """At start: every SENDING becomes UNKNOWN; how many."""
 
     def record_delivered(self, items: Sequence[Delivered], at: float) -> None:
-        """The deliveries end as DELIVERED with a receipt; the items' removals become QUEUED (due at `at`).
+        """The deliveries end as DELIVERED with a receipt; the items' removals are QUEUED, due by `at`.
 
         Where that was the item's last open delivery of the route, the store copy's expiry is to be judged.
         """
@@ -184,7 +184,7 @@ class Ledger(LedgerReader, Protocol):
         """Store copies whose expiry is to be judged and due, those due first in front."""
 
     def postpone_expiry(self, setbacks: Sequence[Setback]) -> None:
-        """Judge again at `next_at`, or (None) when something changes."""
+        """Judge again at `next_at`, or (None) when something changes; void where `seen_at` is out of date."""
 
     def record_expired(self, item_id: int, route: str, at: float) -> None:
         """The store copy was removed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, case, exists, insert, null, select, update
+from sqlalchemy import ColumnElement, Connection, case, exists, insert, literal_column, null, select, update
 
 from v2xsync.ledger.bulk import Bulk
 from v2xsync.ledger.logbook import STORE
@@ -23,6 +23,17 @@ from v2xsync.model.custody import (
 FacetKey = tuple[int, str]
 """(item id, route): a fetch and its deliveries."""
 
+_A_MOMENT_S: ColumnElement[float] = literal_column("0.000001")
+
+
+def _due(next_at: ColumnElement[float]) -> ColumnElement[float]:
+    """Due at `at` at the latest, and never at the same time as before.
+
+    So a judgement that was made before this news shows that it is out of date (`Setback.seen_at`).
+    """
+    return case((next_at <= given("at"), next_at - _A_MOMENT_S), else_=given("at"))
+
+
 _LOGGED = ["at", "step", "item_id", "route", "device", "detail"]
 
 # --- the removal is judged again --------------------------------------------------------------------------------------
@@ -30,20 +41,13 @@ _LOGGED = ["at", "step", "item_id", "route", "device", "detail"]
 _WAKE = (
     update(items)
     .where(among(items.c.id, "ids"), one_of(items.c.removal, (RemovalState.WAITING, RemovalState.QUEUED)))
-    .values(
-        removal=state(RemovalState.QUEUED),
-        removal_next_at=case((items.c.removal_next_at == given("at"), given("later")), else_=given("at")),
-        removal_reason="",
-    )
+    .values(removal=state(RemovalState.QUEUED), removal_next_at=_due(items.c.removal_next_at), removal_reason="")
 )
-"""The due time always changes: a judgement that was made before this receipt is void (`Setback.seen_at`)."""
-
-_A_MOMENT = 1e-5
 
 
 def wake_removals(connection: Connection, item_ids: Collection[int], at: float) -> None:
     """A new receipt: the removals of these items are to be judged at `at`."""
-    connection.execute(_WAKE, {"ids": listed(item_ids), "at": at, "later": at + _A_MOMENT})
+    connection.execute(_WAKE, {"ids": listed(item_ids), "at": at})
 
 
 # --- the original is not there any more -------------------------------------------------------------------------------
@@ -137,11 +141,11 @@ _OPEN_DELIVERY = exists().where(
 _JUDGE_EXPIRY = Bulk(
     update(fetches)
     .where(fetches.c.item_id == given("item"), fetches.c.route == given("by_route"), COPY_STANDS, ~_OPEN_DELIVERY)
-    .values(expiry=state(Expiry.DUE), expiry_next_at=given("at")),
-    "at", "item", "by_route",
+    .values(expiry=state(Expiry.DUE), expiry_next_at=_due(fetches.c.expiry_next_at)),
+    "at", "at", "item", "by_route",
 )  # fmt: skip
 
 
 def judge_expiry(connection: Connection, keys: Collection[FacetKey], at: float) -> None:
     """A delivery ended well: where that was the last open one, the store copy's expiry is to be judged at `at`."""
-    _JUDGE_EXPIRY.run(connection, [(at, *key) for key in keys])
+    _JUDGE_EXPIRY.run(connection, [(at, at, *key) for key in keys])

@@ -137,7 +137,7 @@ class Delivering(WritingRoom):
         return self._write(recover)
 
     def record_delivered(self, items: Sequence[Delivered], at: float) -> None:
-        """The deliveries end as DELIVERED with a receipt; the items' removals become QUEUED (due at `at`).
+        """The deliveries end as DELIVERED with a receipt; the items' removals are QUEUED, due by `at`.
 
         Where that was the item's last open delivery of the route, the store copy's expiry is to be judged.
         """

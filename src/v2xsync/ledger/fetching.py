@@ -94,7 +94,7 @@ class Fetching(WritingRoom):
         return tasks[:limit]
 
     def record_stored(self, items: Sequence[Stored], at: float) -> None:
-        """The fetches end as STORED with a receipt; their deliveries and removals become QUEUED (due at `at`)."""
+        """The fetches end as STORED with a receipt; their deliveries and removals are QUEUED, due by `at`."""
         if items:
             self._write(lambda connection: _record_stored(connection, items, at))
 

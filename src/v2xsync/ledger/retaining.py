@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from operator import itemgetter
 
-from sqlalchemy import Connection, insert, null, select, update
+from sqlalchemy import Connection, func, insert, null, select, update
 
 from v2xsync.ledger.base import ExpiryTask, Setback
 from v2xsync.ledger.bulk import Bulk
@@ -28,9 +28,13 @@ _CLAIM = (
 _THIS = (fetches.c.item_id == given("item"), fetches.c.route == given("by_route"))
 _POSTPONE = Bulk(
     update(fetches)
-    .where(*_THIS, one_of(fetches.c.expiry, (Expiry.DUE, Expiry.KEPT)))
+    .where(
+        *_THIS,
+        one_of(fetches.c.expiry, (Expiry.DUE, Expiry.KEPT)),
+        fetches.c.expiry_next_at.is_not_distinct_from(func.coalesce(given("seen"), fetches.c.expiry_next_at)),
+    )
     .values(expiry=given("to"), expiry_next_at=given("due")),
-    "to", "due", "item", "by_route",
+    "to", "due", "item", "by_route", "seen",
 )  # fmt: skip
 _EXPIRE = (
     update(fetches)
@@ -59,13 +63,13 @@ class Retaining(WritingRoom):
             rows = sorted(rows, key=itemgetter(5, 0))[:limit]
             receipts = receipts_of(connection, {row.item_id for row in rows})
         return [
-            ExpiryTask(item_id, route, store_path, sha256, stored_at, tuple(receipts.get(item_id, ())))
-            for item_id, route, store_path, sha256, stored_at, _ in rows
+            ExpiryTask(item_id, route, store_path, sha256, stored_at, tuple(receipts.get(item_id, ())), next_at)
+            for item_id, route, store_path, sha256, stored_at, next_at in rows
         ]
 
     def postpone_expiry(self, setbacks: Sequence[Setback]) -> None:
-        """Judge again at `next_at`, or (None) when something changes."""
-        rows = [(_judged(one.next_at), one.next_at, one.facet_id, one.route) for one in setbacks]
+        """Judge again at `next_at`, or (None) when something changes; void where `seen_at` is out of date."""
+        rows = [(_judged(one.next_at), one.next_at, one.facet_id, one.route, one.seen_at) for one in setbacks]
         self._write(lambda connection: _POSTPONE.run(connection, rows))
 
     def record_expired(self, item_id: int, route: str, at: float) -> None:

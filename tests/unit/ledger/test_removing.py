@@ -25,7 +25,7 @@ from tests.unit.ledger.acts import (
 )
 
 from v2xsync.ledger.base import Ledger, Setback, Stored
-from v2xsync.model.custody import RemovalState, Step
+from v2xsync.model.custody import DeliveryState, RemovalState, Step
 from v2xsync.model.items import Digest, Fingerprint, Proof
 
 
@@ -57,7 +57,7 @@ def test_a_claim_tells_the_version_and_every_receipt(ledger):
 
     assert (task.item_id, task.source, task.path) == (item_id, SOURCE, "x/a.csv")
     assert (task.fingerprint, task.sha256, task.digest) == (Fingerprint(10, 7 * 10**9), SHA, told)
-    assert (task.state, task.tries, task.next_at) == (RemovalState.QUEUED, 0, 3.0)
+    assert (task.state, task.tries, task.next_at) == (RemovalState.QUEUED, 0, pytest.approx(2.0))
     first, second = task.receipts
     assert (first.step, first.route, first.device, first.proof) == (Step.STORED, ROUTE, "store", Proof.HASH)
     assert (first.sha256, first.at, first.method, first.digest, first.place) == (SHA, 2.0, "ssh", told, "s/a")
@@ -250,3 +250,46 @@ def test_no_removals_are_no_work(ledger):
     ledger.removal_setback([], 1.0)
 
     assert ledger.removed_below(SOURCE, []) == set()
+
+
+class TestNewsDuringAJudgement:
+    """A receipt that comes between a claim and its setback is never forgotten."""
+
+    @pytest.fixture
+    def judged(self, ledger):
+        """A removal that was claimed before its second target had the file."""
+        (item_id,) = find(ledger, "a", targets=["cyverse", "office"])
+        store(ledger, item_id)
+        first, second = delivery_ids(ledger, item_id).values()
+        deliver(ledger, first, at=3000.0)
+        (task,) = ledger.claim_removals(SOURCE, LATE, 9, ())
+        return task, second
+
+    def test_the_judgement_is_void(self, ledger, judged):
+        task, second = judged
+        deliver(ledger, second, at=3000.0)
+
+        ledger.removal_setback([Setback(task.item_id, "not delivered yet: office", seen_at=task.next_at)], 3000.0)
+
+        (again,) = ledger.claim_removals(SOURCE, 3000.0, 9, ())
+        assert len(again.receipts) == 3
+
+    def test_without_news_it_stands(self, ledger, judged):
+        task, _ = judged
+
+        ledger.removal_setback([Setback(task.item_id, "not delivered yet: office", seen_at=task.next_at)], 3000.0)
+
+        assert dossier(ledger, task.item_id).removal is RemovalState.WAITING
+
+    def test_news_in_the_same_moment_is_news_too(self, ledger, judged):
+        task, second = judged
+        seen = [task.next_at]
+        for _ in range(3):
+            ledger.release_again([task.item_id], 3000.0, "kim")
+            ledger.delivery_setback([Setback(second, "refused")], 3000.0, DeliveryState.HELD)
+            ledger.release_accept([task.item_id], 3000.0, "kim")
+            ledger.record_found([new("a", plan("px4", route=f"r{len(seen)}", stage=False))], 3000.0)
+            deliver(ledger, max(one.delivery_id for one in dossier(ledger, task.item_id).deliveries), at=3000.0)
+            seen.append(ledger.claim_removals(SOURCE, 3000.0, 9, ())[0].next_at)
+
+        assert len(set(seen)) == len(seen)

@@ -135,3 +135,17 @@ def test_everybody_at_a_place_in_the_store_is_known(ledger):
     ledger.record_expired(second, ROUTE, 3.0)
     assert ledger.users_of("same") == []
     assert ledger.stored_sha256("same") == ""
+
+
+def test_a_delivery_that_comes_during_a_judgement_is_never_forgotten(ledger, item):
+    ledger.requeue_removals()
+    (task,) = ledger.claim_expiries([ROUTE], 40.0, 9)
+    late = Setback(item, "not delivered yet: office", None, ROUTE, seen_at=task.next_at)
+    deliver(ledger, *delivery_ids(ledger, item).values(), at=40.0)
+
+    ledger.postpone_expiry([late])
+    assert due(ledger, now=40.0) == [(item, ROUTE)]
+
+    (task,) = ledger.claim_expiries([ROUTE], 40.0, 9)
+    ledger.postpone_expiry([Setback(item, "kept forever", None, ROUTE, seen_at=task.next_at)])
+    assert due(ledger) == []
