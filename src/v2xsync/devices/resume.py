@@ -29,13 +29,15 @@ def resume_position(request: SendRequest, there: int, read_back: Callable[[int, 
     return there if ours == read_back(start, there - start) else 0
 
 
-def pieces_from(request: SendRequest, position: int, feed: Feed) -> Iterator[tuple[int, bytes]]:
-    """Yield (offset, piece) of the content from `position` to its end.
+def pieces_from(
+    request: SendRequest, position: int, feed: Feed, most: int = CHUNK_BYTES
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset, piece) of the content from `position` to its end, in pieces of at most `most` bytes.
 
     Raises IntegrityError where the content ends before its size.
     """
     while position < request.size:
-        piece = feed.read(request.token, position, min(CHUNK_BYTES, request.size - position))
+        piece = feed.read(request.token, position, min(most, request.size - position))
         if not piece:
             raise IntegrityError(
                 request.path,
