@@ -93,7 +93,11 @@ class DeviceGone(DeviceError):
 
 
 class DeviceBusy(DeviceError):
-    """The device answers that it is busy."""
+    """The device answers that it is busy; `retry_after_s` is how long it asks to be left alone, where it says so."""
+
+    def __init__(self, device: str, what: str, *, remedy: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(device, what, remedy=remedy)
+        self.retry_after_s: Final = retry_after_s
 
 
 class AccessRefused(DeviceError):

@@ -264,4 +264,5 @@ def busy(name: str, response: httpx.Response) -> DeviceError:
     """Return the error for an answer 429 or 503."""
     pause_s = retry_after_s(response)
     when = "" if pause_s is None else f", and to be left alone for {pause_s:.0f} s"
-    return DeviceBusy(name, f"the server answers that it is too busy ({response.status_code}){when}")
+    what = f"the server answers that it is too busy ({response.status_code}){when}"
+    return DeviceBusy(name, what, retry_after_s=pause_s)
