@@ -68,9 +68,13 @@ class SqlLedger(
 ):  # fmt: skip
     """The ledger of the process that owns the state folder."""
 
-    def __init__(self, file: Path, pragmas: tuple[str, ...], afterwards: ExitStack) -> None:
+    def __init__(self, file: Path, pragmas: tuple[str, ...]) -> None:
         super().__init__(_reading_engine(file), GroupCommit(_writing_engine(file, pragmas)))
-        self._afterwards = afterwards
+        self._afterwards = ExitStack()
+
+    def after_closing(self, act: Callable[[], object]) -> None:
+        """Have `act` done once the database is closed."""
+        self._afterwards.callback(act)
 
     def close(self) -> None:
         """Release the database and the state folder, once the writes at work are done."""
@@ -85,13 +89,16 @@ def open_ledger(state_dir: Path) -> Ledger:
     Raises StateInUse where another instance has the folder, LedgerError where the ledger cannot be used.
     """
     folder = _private_folder(state_dir)
-    with ExitStack() as afterwards, plain_faults():
-        lock = StateLock(folder)
+    lock = StateLock(folder)
+    with ExitStack() as on_failure, plain_faults():
         lock.take()
-        afterwards.callback(lock.release)
+        on_failure.callback(lock.release)
         file = _private_file(folder / LEDGER_NAME)
         _bring_up_to_date(file, _WRITER, check=lock.left_behind)
-        return SqlLedger(file, _WRITER, afterwards.pop_all())
+        ledger = SqlLedger(file, _WRITER)
+        on_failure.pop_all()
+    ledger.after_closing(lock.release)
+    return ledger
 
 
 def open_memory() -> Ledger:
@@ -99,9 +106,8 @@ def open_memory() -> Ledger:
     folder = Path(tempfile.mkdtemp(prefix="v2xsync-ledger-"))
     file = _private_file(folder / LEDGER_NAME)
     _bring_up_to_date(file, _FORGETFUL, check=False)
-    afterwards = ExitStack()
-    ledger = SqlLedger(file, _FORGETFUL, afterwards)
-    afterwards.callback(weakref.finalize(ledger, shutil.rmtree, folder, ignore_errors=True))
+    ledger = SqlLedger(file, _FORGETFUL)
+    ledger.after_closing(weakref.finalize(ledger, shutil.rmtree, folder, ignore_errors=True))
     return ledger
 
 

@@ -62,7 +62,8 @@ class TestRetry:
         assert [kind for kind, _ in due(ledger, 0.0)] == kinds
 
     def test_holds_and_fresh_work_are_left_alone(self, ledger):
-        held, fresh = find(ledger, "a", "b")
+        held, fresh, stored = find(ledger, "a", "b", "c", targets=["cyverse"])
+        store(ledger, stored)
         ledger.fetch_setback([Setback(held, "name too long", route=ROUTE)], 1.0, FetchState.HELD)
 
         assert ledger.retry() == 0
