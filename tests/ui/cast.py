@@ -148,6 +148,7 @@ QUEUE = (
     queued(19, "market-4th", state=WorkState.WAITING, reason="market-4th is away since 22:30"),
     queued(20, "naito-davis", "backup", WorkState.WAITING, next_at=NOW + 600, reason="backup is full"),
     queued(21, "naito-davis", "office", WorkState.WAITING, next_at=THREE, reason="waits for the run at 03:00"),
+    *(queued(number, ("clay-11th", "market-2nd", "naito-davis")[number % 3]) for number in range(22, 240)),
 )
 
 
@@ -172,8 +173,9 @@ EVENTS = (
 
 BUSY_TOTALS = Totals(
     found=1204, stored=902, delivered=1558, removed=640, failed=1, held=2, bytes_in=int(2.5 * GB),
-    bytes_out=int(4.4 * GB), rate_in=3.5 * MB, rate_out=3.2 * MB, queued=412, queued_bytes=int(1.21 * GB),
-    batch_files=1204, batch_files_done=792, batch_bytes=int(3.41 * GB), batch_bytes_done=int(2.2 * GB), eta_s=351.0,
+    bytes_out=int(4.4 * GB), rate_in=3.5 * MB, rate_out=3.2 * MB, queued=1488,
+    queued_bytes=int(4.28 * GB), batch_files=3896, batch_files_done=2408, batch_bytes=int(10.2 * GB),
+    batch_bytes_done=int(5.9 * GB), eta_s=639.0,
 )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual._compositor import LayoutUpdate
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.strip import Strip
 
 from tests.ui.facade import ScriptedFacade
 from tests.ui.scenes import options
@@ -44,7 +44,7 @@ class Hand:
     @property
     def screen(self) -> str:
         """The whole screen as text, dialogs and notices included."""
-        return "\n".join(strip.text for strip in strips(self.app))
+        return "\n".join(lines_of(self.app))
 
     @property
     def in_front(self) -> Screen[Any]:
@@ -61,27 +61,27 @@ class Hand:
         return self.station.asked
 
 
-def strips(app: CourierApp) -> list[Strip]:
-    """The lines of the screen as they are painted."""
-    return app.screen._compositor.render_strips()
+def lines_of(app: CourierApp) -> list[str]:
+    """The lines of the screen as they are painted, with what shows through from behind a dialog."""
+    if not (app.is_running and app.screen_stack):
+        return []
+    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert isinstance(update, LayoutUpdate)
+    return ["".join(strip.text for strip in row) for row in update.strips]
 
 
 async def settle(pilot: Pilot[QuitChoice], *, looks: int = 1) -> None:
     """Wait until so many looks at the screen in a row agree with the one before."""
     app = pilot.app
     assert isinstance(app, CourierApp)
-    before, agreed = _text(app), 0
+    before, agreed = lines_of(app), 0
     for _ in range(20):
         await pilot.pause()
-        now = _text(app)
+        now = lines_of(app)
         agreed = agreed + 1 if now == before else 0
         if agreed == looks:
             return
         before = now
-
-
-def _text(app: CourierApp) -> list[str]:
-    return [strip.text for strip in strips(app)] if app.is_running and app.screen_stack else []
 
 
 @asynccontextmanager

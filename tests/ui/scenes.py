@@ -69,8 +69,8 @@ def resting() -> ScriptedFacade:
         for d in (*SOURCES[:4], *TARGETS[:2])
     )
     totals = replace(
-        BUSY_TOTALS, rate_in=0.0, rate_out=0.0, queued=0, queued_bytes=0, batch_files_done=1204,
-        batch_bytes_done=int(3.41 * GB), eta_s=None,
+        BUSY_TOTALS, rate_in=0.0, rate_out=0.0, queued=0, queued_bytes=0, batch_files_done=3896,
+        batch_bytes_done=int(10.2 * GB), eta_s=None,
     )  # fmt: skip
     view = station(devices=calm, state=StationState.RESTING, totals=totals, next_run=TONIGHT, last_event=9)
     return ScriptedFacade(view, EVENTS[:9], history())

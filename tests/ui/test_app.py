@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
+from textual.widgets import Input
 
 from tests.ui import cast, scenes
 from tests.ui.facade import ScriptedFacade
@@ -17,7 +19,16 @@ from v2xsync.ui.screens.story import DeviceScreen, HelpScreen, WhyScreen
 
 async def test_everything_is_there_at_a_glance():
     async with station_on_screen(scenes.busy()) as hand:
-        for words in ("pbot-server", "running", "3.5 MB/s", "next 03:00", "2 errors", "Holds (3)", "6 min left", "64%"):
+        for words in (
+            "pbot-server",
+            "running",
+            "3.5 MB/s",
+            "next 03:00",
+            "2 errors",
+            "Holds (3)",
+            "11 min left",
+            "57%",
+        ):
             assert words in hand.screen, words
         for name in [device.name for device in (*cast.SOURCES, *cast.TARGETS)]:
             assert name in hand.screen, name
@@ -123,10 +134,10 @@ async def test_a_filter_is_typed_kept_and_cleared():
         await hand.press("2", "slash", "n", "a", "i", "t", "o")
         assert "clay-11th" not in hand.screen
         await hand.press("enter")
-        assert "/naito 2 of 20" in hand.screen
+        assert "/naito 61 of 198" in hand.screen
         hand.station.change(queue=cast.QUEUE[1:])
         await hand.pull()
-        assert "/naito 2 of 19" in hand.screen
+        assert "/naito 61 of 197" in hand.screen
         await hand.press("escape")
         assert "clay-11th" in hand.screen
         assert hand.app.main.current == "queue"
@@ -159,7 +170,7 @@ async def test_quitting_asks_and_enter_on_the_question_stays():
     async with station_on_screen(scenes.busy()) as hand:
         await hand.press("q")
         assert isinstance(hand.app.screen, Ask)
-        assert "5 files are in motion; 412 files wait" in hand.screen
+        assert "5 files are in motion; 1,488 files wait" in hand.screen
         await hand.press("enter")
         assert hand.in_front is hand.app.main
         assert hand.asked == []
@@ -323,3 +334,20 @@ async def test_closing_from_outside_ends_the_screen_and_leaves_the_station_alone
         await hand.pilot.pause()
         assert hand.app.return_value is QuitChoice.ENDED
         assert hand.asked == []
+
+
+async def test_letters_typed_ahead_of_the_screen_reach_the_filter_and_nothing_else():
+    async with station_on_screen(scenes.busy()) as hand:
+        for character in "/pows":
+            name = "slash" if character == "/" else character
+            hand.app.post_message(Key(name, character))
+        await hand.settle()
+        await hand.settle()
+        assert hand.asked == []
+        assert hand.app.query_one("#filter", Input).value == "pows"
+
+
+async def test_a_slash_can_be_typed_into_the_filter():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("2", "slash", "s", "r", "m", "slash")
+        assert "/srm/ " in hand.screen

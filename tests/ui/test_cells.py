@@ -33,8 +33,8 @@ def test_a_name_cut_in_the_middle_keeps_both_ends():
     assert fit("archive/2026/clay.csv", 12, "start") == "…26/clay.csv"
 
 
-def test_long_paths_break_after_a_slash():
-    assert wrap("market-2nd/srm/market-2nd_srmLog.csv", 30) == ["market-2nd/srm/", "market-2nd_srmLog.csv"]
+def test_long_paths_break_at_their_joints():
+    assert wrap("market-2nd/srm/market-2nd_srmLog.csv", 30) == ["market-2nd/srm/market-2nd_", "srmLog.csv"]
 
 
 def test_figures_stand_against_the_right_edge():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from textual.binding import Binding
+
 from v2xsync.ui import keys
+from v2xsync.ui.app import CourierApp
 from v2xsync.ui.commands import WITHOUT_KEY, commands
 from v2xsync.ui.glyphs import UNICODE
 from v2xsync.ui.ink import Ink
@@ -28,11 +31,11 @@ def test_no_key_does_two_things():
 
 
 def test_every_key_has_an_id_a_label_and_tells_what_it_does():
-    for binding in keys.bindings():
-        assert binding.id
+    bindings = {binding.id: binding for binding in CourierApp.BINDINGS if isinstance(binding, Binding)}
+    assert set(bindings) == set(keys.BY_ID)
+    for binding in bindings.values():
         assert binding.description
         assert binding.tooltip
-    assert len(keys.BY_ID) == len(keys.KEYS)
 
 
 def test_every_action_is_in_the_palette_and_says_why_it_cannot_be_used():
@@ -51,8 +54,10 @@ def test_every_key_is_in_the_help_as_the_user_mapped_it():
         assert key.tells.split()[0] in text
 
 
-def test_unknown_ids_of_a_key_map_are_named():
-    assert keys.unknown_ids({"sync": "f5", "sing": "f6"}) == ["sing"]
+def test_a_wrong_key_map_is_told_in_plain_words():
+    assert keys.problems({"sync": "f5", "sort": "ctrl+o"}) == []
+    assert keys.problems({"synk": "f5"}) == ["no key is called 'synk'; did you mean 'sync'?"]
+    assert keys.problems({"sync": "x"}) == ["'x' would do sync and cancel"]
 
 
 def test_no_key_is_one_that_terminals_swallow():

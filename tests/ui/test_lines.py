@@ -114,7 +114,7 @@ async def test_before_a_person_moves_the_cursor_stays_at_the_head():
 
 
 async def test_the_filter_stays_while_rows_move_and_all_its_words_count():
-    async with shown(rows(30)) as (lines, _):
+    async with shown(rows(30, 10)) as (lines, _):
         lines.search("ROW 002")
         assert len(lines.rows) == 10
         lines.show(rows(30, 10), INK)

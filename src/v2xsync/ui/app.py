@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from v2xsync.engine.facade import Facade
@@ -19,6 +19,7 @@ from v2xsync.ui import deeds, glyphs, keys, themes
 from v2xsync.ui.camera import Camera
 from v2xsync.ui.commands import commands, runner
 from v2xsync.ui.ink import Picture
+from v2xsync.ui.lines import LineList
 from v2xsync.ui.options import QuitChoice, UiOptions
 from v2xsync.ui.pace import Pace, wanted_fps
 from v2xsync.ui.screens import questions
@@ -27,8 +28,6 @@ from v2xsync.ui.screens.main import MainScreen
 from v2xsync.ui.screens.story import DeviceScreen, HelpScreen, WhyScreen
 
 NOTICE_S = 5.0
-REDRAW_S = 1
-"""Words that depend on the time alone ("away 2 h") are looked at so often when nothing else changed."""
 
 
 class CourierApp(App[QuitChoice]):
@@ -36,7 +35,10 @@ class CourierApp(App[QuitChoice]):
 
     TITLE = "v2xsync"
     CSS_PATH = "v2xsync.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, key.action, key.label, show=False, tooltip=key.tells, id=key.id, priority=key.at_once)
+        for key in keys.KEYS
+    ]
     NOTIFICATION_TIMEOUT = NOTICE_S
 
     def __init__(self, facade: Facade, options: UiOptions) -> None:
@@ -59,6 +61,7 @@ class CourierApp(App[QuitChoice]):
             self.register_theme(theme)
         wanted = themes.name_for(options.theme, low_bandwidth=options.low_bandwidth)
         self.set_reactive(App.theme, wanted if wanted in self.available_themes else themes.DARK)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give our own colour names a value in themes that are not ours."""
@@ -73,6 +76,8 @@ class CourierApp(App[QuitChoice]):
         self._event_loop = asyncio.get_running_loop()
         if self.options.keys:
             self.set_keymap(self.options.keys)
+            for problem in keys.problems(self.options.keys):
+                self.say(f"Key map: {problem}", "warning")
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -86,17 +91,17 @@ class CourierApp(App[QuitChoice]):
         self._due = self.options.ticks() + period
         self.set_timer(period, self._tick)
 
-    def pull(self) -> None:
-        """Take a picture and show it to the screen in front, where anything can have changed."""
+    def pull(self, *, at_once: bool = False) -> None:
+        """Show a picture to the screen in front, where anything can have changed or a person waits (`at_once`)."""
         if not self.screen_stack:  # a last tick while the application closes
             return
         front = self.screen
-        picture = self.camera.take(self.main.view.queue_rows, slow=self.pace.slow)
+        picture = self.camera.take(self.main.view.queue_rows, slow=self.pace.slow, at_once=at_once)
         if picture.view.state is StationState.STOPPED:
             self.exit(self.choice or QuitChoice.ENDED)
             return
-        drawn = (picture.view.generation, int(picture.ink.moment.now) // REDRAW_S)
-        if drawn == self._drawn:
+        drawn = (picture.view.generation, int(picture.ink.moment.now))  # once a second for words like "away 2 h"
+        if drawn == self._drawn and not at_once:
             return
         self._drawn = drawn
         with self.batch_update():
@@ -105,8 +110,7 @@ class CourierApp(App[QuitChoice]):
 
     def look_again(self) -> None:
         """Show a picture now: something was asked, or another screen is in front."""
-        self._drawn = (-1, 0)
-        self.pull()
+        self.pull(at_once=True)
 
     def close_from_outside(self) -> None:
         """End the screen from any thread; the station goes on."""
@@ -212,13 +216,19 @@ class CourierApp(App[QuitChoice]):
         if not self.main.clear_filter() and self.main.current != "live":
             await self.action_show("live")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The filter's key is a letter like any other where one types, and does nothing behind a dialog."""
+        del parameters
+        return action != "filter" or (self.screen is self.main and isinstance(self.focused, LineList))
+
     def action_filter(self) -> None:
         """Type a filter for the active list."""
         self.main.open_filter()
 
     def action_sort(self) -> None:
         """Take the next order of the active list."""
-        self.say(self.main.view.sort())
+        if trouble := self.main.view.sort():
+            self.say(trouble, "warning")
 
     def action_help(self) -> None:
         """Show every key and sign."""
@@ -229,11 +239,9 @@ class CourierApp(App[QuitChoice]):
         moment = self._picture().ink.moment
         name = f"v2xsync-{self.main.current}-{moment.local(moment.now):%Y%m%d-%H%M%S}.svg"
         try:
-            saved = self.save_screenshot(name, str(self.options.pictures or Path.cwd()))
+            self.say(f"Saved {self.save_screenshot(name, str(self.options.pictures or Path.cwd()))}")
         except OSError as error:
             self.say(f"The picture could not be saved: {error.strerror}", "error")
-        else:
-            self.say(f"Saved {saved}")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action by name."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from v2xsync.engine.facade import Facade
-from v2xsync.model.views import EventView, StationView
+from v2xsync.model.views import DeviceState, EventView, StationView
 from v2xsync.ui.glyphs import Glyphs
 from v2xsync.ui.ink import Ink, Picture
 from v2xsync.ui.options import UiOptions
@@ -21,6 +21,10 @@ EVENTS_KEPT = 2000
 CURVE_SECONDS = 24
 MARK_S = 1.0
 """How long a row says `requested` after a key, so that the eye sees it even where the engine answers at once."""
+
+
+QUIET = frozenset({DeviceState.UP, DeviceState.UNKNOWN})
+"""States that give way to `requested`."""
 
 
 class Camera:
@@ -44,8 +48,8 @@ class Camera:
         until = self._options.clock() + MARK_S
         self._marks.update((name, until) for name in names)
 
-    def take(self, queue_rows: int, *, slow: bool) -> Picture:
-        """Return the present picture with at most `queue_rows` rows of the queue."""
+    def take(self, queue_rows: int, *, slow: bool, at_once: bool = False) -> Picture:
+        """Return the present picture with at most `queue_rows` rows of the queue; `at_once` lets nothing lag."""
         now = self._options.clock()
         view = self._facade.view(queue_rows)
         self._read_events(view)
@@ -53,11 +57,12 @@ class Camera:
         self._marks = {name: until for name, until in self._marks.items() if until > now}
         return Picture(
             view=view,
-            ink=Ink(Moment(now, self._zone_of(view)), self._glyphs, frozenset(self._marks)),
+            ink=Ink(Moment(now, self._zone_of(view)), self._glyphs, frozenset(self._marks) | _asked_of(view)),
             events=self._events,
             missed=self._missed,
             curve=() if self._options.low_bandwidth else tuple(self._rates),
             slow=slow,
+            at_once=at_once,
             read_only=self._options.read_only,
         )
 
@@ -89,3 +94,9 @@ class Camera:
                 zone = dt.UTC
             self._zone = (view.zone, zone)
         return zone
+
+
+def _asked_of(view: StationView) -> frozenset[str]:
+    """Sources that a requested run has not reached yet, unless they have something graver to say."""
+    asked = {source for route in view.routes if route.requested for source in route.sources}
+    return frozenset(device.name for device in view.devices if device.name in asked and device.state in QUIET)

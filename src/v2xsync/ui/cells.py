@@ -60,7 +60,7 @@ def _tail(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return `text` in lines of at most `width` cells, broken at spaces, else after a slash; at least one line."""
+    """Return `text` in lines of at most `width` cells, broken at spaces, else after a slash or underscore."""
     lines: list[str] = []
     line = ""
     for word in printable(text).split():
@@ -76,12 +76,12 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _broken(word: str, width: int) -> list[str]:
-    """A word in pieces of at most `width` cells, cut after a slash where one is in the latter two thirds."""
+    """A word in pieces of at most `width` cells, cut after a slash or an underscore in the latter two thirds."""
     pieces: list[str] = []
     while cell_len(word) > width:
         piece = chop_cells(word, width)[0]
-        slash = piece.rfind("/") + 1
-        piece = piece[:slash] if slash > len(piece) // 3 else piece
+        joint = max(piece.rfind("/"), piece.rfind("_")) + 1
+        piece = piece[:joint] if joint > len(piece) // 3 else piece
         pieces.append(piece)
         word = word[len(piece) :]
     return [*pieces, word]

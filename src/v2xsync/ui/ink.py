@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from v2xsync.model.views import EventView, StationView
@@ -92,5 +92,5 @@ class Picture:
     slow: bool = False
     """The terminal cannot keep up; pictures come less often."""
     read_only: bool = False
-    serial: int = field(default=0)
-    """Grows with every pull."""
+    at_once: bool = False
+    """A person asked something or looks elsewhere now: nothing may lag behind."""

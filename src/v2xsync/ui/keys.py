@@ -1,11 +1,13 @@
-"""Every key of the screen, once: what the footer, the help, the palette and the user's key map are made from."""
+"""Every key of the screen, once: what the footer, the help, the palette and the user's key map are made from.
+
+No Textual here, so that a check of the config may ask for `problems` without paying for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from textual.binding import Binding
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,8 @@ class Key:
     label: str
     tells: str
     group: str = "Act"
-
-    def binding(self) -> Binding:
-        """The binding for Textual; shown in our own footer, never in Textual's."""
-        return Binding(self.keys, self.action, self.label, show=False, tooltip=self.tells, id=self.id)
+    at_once: bool = False
+    """Taken before other keys that were typed behind it, so that those reach what it opens."""
 
 
 KEYS: tuple[Key, ...] = (
@@ -40,7 +40,15 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("front", "b", "deed('front')", "To front", "Let the selected file go next"),
     Key("open", "enter", "open", "Details", "Open the selected row: a file's whole story, a device's state", "See"),
-    Key("filter", "slash", "filter", "Filter", "Show only rows with these words; Esc shows all again", "See"),
+    Key(
+        "filter",
+        "slash",
+        "filter",
+        "Filter",
+        "Show only rows with these words; Esc shows all again",
+        "See",
+        at_once=True,
+    ),
     Key("sort", "o", "sort", "Sort", "Take the next order of the list; in the log: the next level", "See"),
     Key("live", "1", "show('live')", "Live", "Everything at a glance", "Go"),
     Key("queue", "2", "show('queue')", "Queue", "Every waiting file", "Go"),
@@ -84,14 +92,19 @@ SIGNS: Mapping[str, str] = {
 }
 
 
-def bindings() -> list[Binding]:
-    """Every binding of the application."""
-    return [key.binding() for key in KEYS]
+def problems(keys: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with a user's key map: ids that no key has, keys that would do two things."""
+    wrong = [f"no key is called {name!r}{_nearest(name)}" for name in sorted(set(keys) - set(BY_ID))]
+    users: dict[str, list[str]] = {}
+    for key in KEYS:
+        for name in (keys.get(key.id) or key.keys).split(","):
+            users.setdefault(name.strip(), []).append(key.id)
+    return wrong + [f"{name!r} would do {' and '.join(ids)}" for name, ids in users.items() if len(ids) > 1]
 
 
-def unknown_ids(keys: Iterable[str]) -> list[str]:
-    """Return the ids that no key has, for the config's error message."""
-    return sorted(set(keys) - set(BY_ID))
+def _nearest(name: str) -> str:
+    close = get_close_matches(name, BY_ID, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def sign(key: Key, remapped: Mapping[str, str], *, every: bool = False) -> str:

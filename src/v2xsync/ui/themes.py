@@ -148,7 +148,7 @@ def inks_of(variables: Mapping[str, str]) -> Inks:
 def _ground(colour: str, name: str) -> Style:
     if Color.parse(colour).ansi is None:
         return Style(bgcolor=_rich(colour))
-    return Style(reverse=True) if name == "cursor" else Style(underline=True)
+    return Style(reverse=True) if name == "cursor" else Style()
 
 
 def _rich(colour: str) -> RichColor:

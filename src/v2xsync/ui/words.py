@@ -133,6 +133,10 @@ class Moment:
             return local.strftime("%H:%M")
         return local.strftime("%a %H:%M") if ahead < WEEK_S else f"{local.day} {local:%b}"
 
+    def coming(self, at: float) -> str:
+        """Return ``next 02:00``, or ``due now``."""
+        return f"next {self.when(at)}" if at > self.now else "due now"
+
     def since(self, at: float) -> str:
         """Return how long ago `at` was, as `span`."""
         return span(self.now - at)

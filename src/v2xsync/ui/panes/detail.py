@@ -76,7 +76,7 @@ def _device(row: DeviceView, picture: Picture) -> Line:
             Piece(f"{words.files(row.waiting)} waiting" if row.waiting else "nothing waits", "quiet"),
             Piece(f"{row.not_ready} not ready" if row.not_ready else "", "quiet"),
             Piece(f"{words.files(row.done)}, {words.size(row.done_bytes)} done" if row.done else "", "quiet"),
-            Piece("" if row.next_run is None else f"next {ink.moment.when(row.next_run)}", "quiet"),
+            Piece("" if row.next_run is None else ink.moment.coming(row.next_run), "quiet"),
         )
     )
     state = joined((Piece(f" {row.name}", "strong"), Piece(f"{face.word}{since}", face.tone)))

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from v2xsync.model.views import DeviceState, DeviceView
 from v2xsync.ui import words
-from v2xsync.ui.cells import right
+from v2xsync.ui.cells import right, width_of
 from v2xsync.ui.ink import Ink, Line, Piece
 from v2xsync.ui.look import Sort
 from v2xsync.ui.states import DEVICE, Face
@@ -62,7 +62,7 @@ class DeviceLook:
                 ink.cell(f" {face.word}", 10, face.tone),
                 Piece(right(figure, FIGURE_CELLS), "plain" if row.active else "quiet"),
             )
-        figure = _short(row, face, figure)
+        figure = _short(row, face, figure, width - 3 - width_of(row.name))
         name = width - 3 - len(figure)
         return (ink.sign(face), ink.cell(row.name, name, cut="middle"), Piece(f" {figure}", face.tone))
 
@@ -86,17 +86,16 @@ def remark(row: DeviceView, ink: Ink) -> str:
     if row.waiting:
         return words.files(row.waiting)
     if row.state in {DeviceState.UP, DeviceState.UNKNOWN} and row.next_run is not None:
-        return f"next {ink.moment.when(row.next_run)}"
+        return ink.moment.coming(row.next_run)
     return ""
 
 
-def _short(row: DeviceView, face: Face, figure: str) -> str:
-    """State and figure in `FIGURE_CELLS`; a rate speaks for itself, and trouble keeps its word before its time."""
+def _short(row: DeviceView, face: Face, figure: str, room: int) -> str:
+    """State and figure beside a name that leaves `room` cells; a rate speaks for itself, trouble keeps its word."""
     if face is REQUESTED or not figure:
         return face.word
     if row.state is DeviceState.BUSY and row.rate > 0:
         return figure
     both = f"{face.word} {figure}"
-    if len(both) <= FIGURE_CELLS:
-        return both
-    return figure if row.state is DeviceState.UP and len(figure) <= FIGURE_CELLS else face.word
+    alone = figure if row.state is DeviceState.UP else face.word
+    return next((text for text in (both, alone) if len(text) <= min(FIGURE_CELLS, room)), alone[:FIGURE_CELLS])

@@ -53,7 +53,7 @@ def _remarks(picture: Picture) -> tuple[Piece, ...]:
         Piece(f"low space{free}" if view.store_low else "", "bad", "", "Fetching waits until the store has room"),
         Piece("slow link" if picture.slow else "", "warn", "", slow),
         Piece("read-only" if picture.read_only else "", "accent"),
-        Piece("" if view.next_run is None else f"next {picture.ink.moment.when(view.next_run)}", "quiet"),
+        Piece("" if view.next_run is None else picture.ink.moment.coming(view.next_run), "quiet"),
         Piece("" if view.limit_rate is None else f"limit {words.rate(view.limit_rate)}", "quiet"),
     )
 

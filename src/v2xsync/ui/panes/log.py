@@ -63,11 +63,10 @@ class LogPane(Pane[EventView]):
             self._rows = tuple(event for event in picture.events if event.level >= self.least)
         self.show_rows(self._rows, picture.ink, self._remark_of(picture))
 
-    def next_level(self) -> Level:
+    def next_level(self) -> None:
         """Show only graver events, and after the gravest all again."""
         order = list(Level)
         self.least = order[(order.index(self.least) + 1) % len(order)]
-        return self.least
 
     def _remark_of(self, picture: Picture) -> Line:
         least = Piece("" if self.least is Level.DEBUG else f"{LEVEL[self.least].word} and worse", "accent")

@@ -145,17 +145,23 @@ class QueuePane(Pane[Work]):
 
     def __init__(self, *, css_id: str = "queue") -> None:
         super().__init__(QueueLook(), css_id=css_id)
-        self._seen: tuple[Sequence[TransferView], Sequence[QueueRow]] = ((), ())
+        self._moving: Sequence[TransferView] = ()
+        self._waiting: Sequence[QueueRow] = ()
+        self._taken_s = 0
         self._rows: Sequence[Work] = ()
 
     def show(self, picture: Picture) -> None:
-        """Show the picture's work; the list is made anew only when the picture's parts are new."""
+        """Show the picture's work: what moves with every picture, what waits once a second.
+
+        A queue of small files changes all its places with every picture, and that many lines cost bytes for nothing.
+        """
         view = picture.view
-        parts = (view.transfers, view.queue)
-        if parts[0] is not self._seen[0] or parts[1] is not self._seen[1]:
-            self._seen = parts
+        second = int(picture.ink.moment.now)
+        waiting = view.queue if picture.at_once or second != self._taken_s else self._waiting
+        if view.transfers is not self._moving or waiting is not self._waiting:
+            self._moving, self._waiting, self._taken_s = view.transfers, waiting, second
             moving = {key_of(row) for row in view.transfers}
-            self._rows = (*view.transfers, *(row for row in view.queue if key_of(row) not in moving))
+            self._rows = (*view.transfers, *(row for row in waiting if key_of(row) not in moving))
         self.show_rows(self._rows, picture.ink, self._remark_of(picture))
 
     def _remark_of(self, picture: Picture) -> Line:

@@ -88,7 +88,7 @@ class Ask(Dialog[str]):
         self.query_one(Page).tell(self._question, self.ink)
         self.query_one(Page).can_focus = False
         self.rows.show(self.answers, self.ink)
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     def _question(self, width: int) -> Iterator[Line]:
         yield (Piece(""),)

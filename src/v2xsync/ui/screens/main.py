@@ -43,7 +43,7 @@ class MainScreen(Screen[None]):
 
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
-        (0, "-tiny"), (LEAST_WIDTH, "-narrow"), (76, "-normal"), (110, "-wide"), (150, "-huge"),
+        (0, "-tiny"), (LEAST_WIDTH, "-narrow"), (76, "-normal"), (110, "-wide"), (176, "-huge"),
     ]  # fmt: skip
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
         (0, "-flat"), (LEAST_HEIGHT, "-short"), (22, "-middle"), (34, "-tall"),
@@ -91,7 +91,7 @@ class MainScreen(Screen[None]):
         self.query_one("#filter-name", Bar).show((Piece(" Filter ", "quiet"), Piece("/", "key")))
         keys = (Piece("Enter", "key"), Piece(" Keep  ", "quiet"), Piece("Esc", "key"), Piece(" Show all ", "quiet"))
         self.query_one("#filter-keys", Bar).show(keys)
-        self.view.main.focus()
+        self.set_focus(self.view.main)
 
     def on_resize(self) -> None:
         """Say what is missing on a small terminal."""
@@ -134,7 +134,7 @@ class MainScreen(Screen[None]):
         else:
             self._views[name] = VIEWS[name](self._facade, css_id=f"view-{name}")
             await self.query_one("#views").mount(self.view)
-        self.view.main.focus()
+        self.set_focus(self.view.main)
 
     # -- the filter line
 
@@ -144,14 +144,14 @@ class MainScreen(Screen[None]):
         self._filtered = self.view.active
         field.value = self._filtered.needle
         self.query_one("#filter-line").display = True
-        field.focus()
+        self.set_focus(field)
 
     def close_filter(self) -> None:
         """Put the filter line away; the filter stays in force."""
         lines, self._filtered = self._filtered, None
         if lines is not None:
             self.query_one("#filter-line").display = False
-            lines.focus()
+            self.set_focus(lines)
 
     def clear_filter(self) -> bool:
         """Show all rows again; returns whether there was a filter, or its line, to clear."""

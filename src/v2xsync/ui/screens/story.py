@@ -31,7 +31,7 @@ class StoryScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Tell the story, and let the keys scroll it."""
         self.tell()
-        self.query_one(Page).focus()
+        self.set_focus(self.query_one(Page))
 
     def tell(self) -> None:
         """Write the page; each story does."""

@@ -71,7 +71,7 @@ def _removal(dossier: Dossier, ink: Ink, width: int) -> Iterator[Line]:
 
 def _again(tries: int, next_at: float | None, ink: Ink) -> str:
     tried = f"tried {tries} {'time' if tries == 1 else 'times'}" if tries else ""
-    later = "" if next_at is None or next_at <= ink.moment.now else f"next {ink.moment.when(next_at)}"
+    later = "" if next_at is None else ink.moment.coming(next_at)
     return ink.gap.join(filter(None, (tried, later)))
 
 

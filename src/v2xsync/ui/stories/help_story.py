@@ -10,7 +10,7 @@ from v2xsync.ui.keys import KEYS, MOVES, sign
 from v2xsync.ui.states import DEVICE, STEP, WORK, Face
 from v2xsync.ui.stories.telling import heading, paragraph
 
-KEY_CELLS = 10
+KEY_CELLS = 12
 GROUPS = {"Act": "Do something", "See": "Look closer", "Go": "Get about"}
 ABOUT = (
     "v2xsync fetches files from devices into the store, delivers them to targets, proves that they arrived, and only "

@@ -22,8 +22,7 @@ class HistoryView(View):
 
     def __init__(self, facade: Facade, *, css_id: str) -> None:
         super().__init__(facade, css_id=css_id)
-        self._generation = -1
-        self._read_at = 0.0
+        self._read: tuple[int, float] = (-1, 0.0)
 
     def compose(self) -> ComposeResult:
         """One list and its detail line."""
@@ -38,9 +37,9 @@ class HistoryView(View):
     def feed(self, picture: Picture) -> None:
         """Read the custody log again when something changed, and not too often."""
         pane = self.query_one(HistoryPane)
-        now = picture.ink.moment.now
-        if picture.view.generation != self._generation and abs(now - self._read_at) >= REREAD_S:
-            self._generation, self._read_at = picture.view.generation, now
+        now, (generation, at) = picture.ink.moment.now, self._read
+        if picture.view.generation != generation and (picture.at_once or abs(now - at) >= REREAD_S):
+            self._read = (picture.view.generation, now)
             pane.keep(tuple(reversed(self.facade.history())))
         pane.show(picture)
         self.selection_moved()

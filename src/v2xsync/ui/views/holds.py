@@ -17,6 +17,9 @@ from v2xsync.ui.panes.holds import HoldsPane
 from v2xsync.ui.stories.hold_story import hold_story
 from v2xsync.ui.views.view import View
 
+REREAD_S = 1.0
+"""The ledger is asked at most this often, and only when something changed."""
+
 
 class HoldsView(View):
     """Seeing the errors here takes their badge away."""
@@ -25,7 +28,7 @@ class HoldsView(View):
 
     def __init__(self, facade: Facade, *, css_id: str) -> None:
         super().__init__(facade, css_id=css_id)
-        self._generation = -1
+        self._read: tuple[int, float] = (-1, 0.0)
 
     def compose(self) -> ComposeResult:
         """Holds, the selected one's story, errors."""
@@ -41,8 +44,9 @@ class HoldsView(View):
     def feed(self, picture: Picture) -> None:
         """Read the holds again when something changed; acknowledge errors that are on screen now."""
         holds = self.query_one(HoldsPane)
-        if picture.view.generation != self._generation:
-            self._generation = picture.view.generation
+        now, (generation, at) = picture.ink.moment.now, self._read
+        if picture.view.generation != generation and (picture.at_once or abs(now - at) >= REREAD_S):
+            self._read = (picture.view.generation, now)
             holds.keep(tuple(self.facade.holds()))
         if picture.view.errors_unseen and not picture.read_only:
             self.facade.acknowledge_errors()

@@ -7,13 +7,16 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from v2xsync.ui.ink import Picture
+from v2xsync.ui.bars import Bar
+from v2xsync.ui.ink import Picture, Piece
 from v2xsync.ui.lines import LineList
+from v2xsync.ui.page import Page
 from v2xsync.ui.panes.detail import DetailBar
 from v2xsync.ui.panes.log import LogPane
 from v2xsync.ui.panes.queue import QueuePane
 from v2xsync.ui.panes.sources import SourcesPane
 from v2xsync.ui.panes.targets import TargetsPane
+from v2xsync.ui.stories.row_story import row_story
 from v2xsync.ui.views.view import View
 
 
@@ -23,12 +26,15 @@ class LiveView(View):
     queue_rows: ClassVar[int] = 200
 
     def compose(self) -> ComposeResult:
-        """Put devices on the left, the queue on the right, the log below."""
+        """Put devices on the left, the queue beside them, on very wide screens the selected row, the log below."""
         with Horizontal(id="desk"):
             with Vertical(id="ends"):
                 yield SourcesPane()
                 yield TargetsPane()
             yield QueuePane()
+            with Vertical(id="aside"):
+                yield Bar(css_id="aside-title", classes="pane-title")
+                yield Page(css_id="aside-page")
         yield DetailBar(css_id="detail")
         yield LogPane()
 
@@ -47,5 +53,11 @@ class LiveView(View):
 
     def selection_moved(self) -> None:
         """Say all about the selected row."""
-        if self.picture is not None:
-            self.query_one(DetailBar).show_row(self.active.selected, self.picture)
+        if self.picture is None:
+            return
+        row, ink = self.active.selected, self.picture.ink
+        self.query_one(DetailBar).show_row(row, self.picture)
+        if self.query_one("#aside").display:
+            rule = Piece(ink.glyphs.rule, "faint")
+            self.query_one("#aside-title", Bar).show((rule, Piece(" Selected ", "title")), (), rule)
+            self.query_one("#aside-page", Page).tell(lambda width: row_story(row, ink, width), ink)

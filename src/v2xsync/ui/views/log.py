@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from v2xsync.ui.ink import Picture
 from v2xsync.ui.lines import LineList
 from v2xsync.ui.panes.log import LogPane
-from v2xsync.ui.states import LEVEL
 from v2xsync.ui.views.view import View
 
 
@@ -33,9 +32,9 @@ class LogView(View):
         self.query_one(LogPane).show(picture)
 
     def sort(self) -> str:
-        """Take the next level."""
+        """Take the next level, which the title shows."""
         pane = self.query_one(LogPane)
-        least = pane.next_level()
+        pane.next_level()
         if self.picture is not None:
             pane.show(self.picture)
-        return f"Log shows {LEVEL[least].word} and worse"
+        return ""

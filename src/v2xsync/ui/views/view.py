@@ -47,6 +47,9 @@ class View(Vertical):
         """The cursor is on another row."""
 
     def sort(self) -> str:
-        """Take the next order of the active list; returns what to say."""
+        """Take the next order of the active list, which its title shows; returns why not, where it has but one."""
         lines = self.active
-        return f"Sorted by {lines.next_sort()}" if len(lines.look.sorts) > 1 else "This list has one order"
+        if len(lines.look.sorts) == 1:
+            return "This list has one order"
+        lines.next_sort()
+        return ""
