@@ -11,6 +11,7 @@ Protocol version 3 (draft-ietf-secsh-filexfer-02), which every server speaks. It
   comes before it. Answers may come in any order from all.
 * ``limits@openssh.com`` tells how much one READ may ask for and how many files may be open; without it 32 KiB and 64.
 * ``fsync@openssh.com`` makes a partial durable before it gets its name; where it is missing, the server's word stands.
+* LSTAT must not follow links. ProFTPD's does, so all but servers that are known to be right are asked by READLINK, too.
 * ProFTPD computes digests (``check-file-name``, one answer without a sign of life before it: only for files that even
   a weak machine digests within the timeout). Elsewhere content is proven by reading it back.
 * A fetch counts as hashed: the channel authenticates every byte (SSH's MAC or AEAD), SHA-256 is computed in line.
@@ -183,7 +184,7 @@ class SftpDevice:
             else:
                 outcomes.append((request.token, None))
 
-        yield from self._outcomes((Job(remove_one(request)) for request in requests), outcomes)
+        yield from self._outcomes((Job(remove_one(request), _weight(request)) for request in requests), outcomes)
 
     def prune(self, folders: Sequence[str]) -> Sequence[str]:
         """Remove empty folders by RMDIR, those of one depth together, the deepest first."""
@@ -346,7 +347,10 @@ def _kind_at(path: str, looking: Looking) -> Steps[Kind | None]:
     return entry.kind
 
 
-def _weight(request: ProveRequest) -> int:
+def _weight(request: ProveRequest | RemoveRequest) -> int:
+    """How many bytes may have to be read back."""
+    if isinstance(request, RemoveRequest):
+        return request.fingerprint.size if request.prove_content else 0
     return request.size if request.proof >= Proof.HASH else 0
 
 

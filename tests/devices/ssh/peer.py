@@ -20,6 +20,8 @@ WHEN = 1_700_000_000
 FILE_MODE, FOLDER_MODE, LINK_MODE = 0o100644, 0o040755, 0o120777
 STATUS, HANDLE, DATA, NAME, ATTRS, EXTENDED_REPLY = 101, 102, 103, 104, 105, 201
 
+_OF_HANDLES = frozenset({wire.READ, wire.WRITE, wire.FSTAT, wire.FSETSTAT, wire.READDIR, wire.CLOSE})
+
 Answer = Callable[["Peer", int, bytes], "list[bytes] | None"]
 """Answers the request of a number with a body; None leaves it to the honest answer."""
 
@@ -62,6 +64,8 @@ class Peer:
         self.twist: dict[int, Answer] = {}
         self.asked: list[tuple[int, bytes]] = []
         """Kind and body of every request, in order."""
+        self.strays: list[int] = []
+        """Kinds of requests that came for a handle that is not open: an honest client sends none."""
         self.most_open = 0
         self.open: dict[bytes, bytes] = {}
         self._read_out: set[bytes] = set()
@@ -93,6 +97,8 @@ class Peer:
     def answer(self, kind: int, number: int, body: bytes) -> list[bytes]:
         """The packets that answer one request."""
         self.asked.append((kind, body))
+        if kind in _OF_HANDLES and wire.decode_strings(body, 1)[0][0] not in self.open:
+            self.strays.append(kind)
         twist = self.twist.get(kind)
         twisted = twist(self, number, body) if twist is not None else None
         return self.honest(kind, number, body) if twisted is None else twisted
@@ -161,7 +167,9 @@ class Peer:
         (handle,), rest = wire.decode_strings(body, 1)
         (offset,) = struct.unpack_from(">Q", rest)
         (data,), _ = wire.decode_strings(rest[8:], 1)
-        content = self.files[self.open[handle]]
+        if handle not in self.open:
+            return status(number, wire.FAILURE, "Invalid handle")
+        content = self.files.setdefault(self.open[handle], bytearray())
         content.extend(b"\0" * (offset - len(content)))
         content[offset : offset + len(data)] = data
         return status(number, wire.OK)
@@ -243,6 +251,11 @@ class PeerLine:
         self._waiting: list[bytes] = []
         self._out = bytearray()
         self._greeted = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether an answer waits."""
+        return bool(self._out or self._waiting)
 
     def send(self, data: wire.Buffer) -> None:
         """Take requests in."""

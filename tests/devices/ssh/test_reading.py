@@ -88,7 +88,7 @@ def test_a_file_that_ends_early_has_changed(software: str, monkeypatch: pytest.M
     peer.twist[wire.READ] = lambda peer, number, body: [status(number, wire.EOF)] if peer.count(wire.READ) > 5 else None
     sink = fetched(peer, monkeypatch, FetchRequest(0, "a", wanted(MIB)))
     assert isinstance(sink.errors[0], ItemChanged)
-    assert peer.open == {}
+    assert (peer.open, peer.strays) == ({}, [])
 
 
 @BOTH
@@ -99,6 +99,27 @@ def test_data_without_a_byte_ends_the_file_and_does_not_loop(software: str, monk
     sink = fetched(peer, monkeypatch, FetchRequest(0, "a", wanted(100)))
     assert isinstance(sink.errors[0], ItemChanged)
     assert peer.count(wire.READ) == 1
+
+
+@BOTH
+@pytest.mark.parametrize("abandon", [False, True])
+def test_nothing_reaches_a_handle_after_its_close(
+    software: str, abandon: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = Peer(software)
+    for number in range(12):
+        peer.plant(str(number), content(3 * MIB))
+
+    def fail_some(_: Peer, number: int, body: bytes) -> list[bytes] | None:
+        return [status(number, wire.FAILURE)] if number % 90 == 0 and not abandon else None
+
+    peer.twist[wire.READ] = fail_some
+    sink = Collected(lambda token, offset: not (abandon and token % 2 and offset > MIB))
+    requests = [FetchRequest(number, str(number), wanted(3 * MIB)) for number in range(12)]
+    device_of(peer, monkeypatch, piece=40_000, shuffle=random.Random(9).shuffle).fetch(requests, sink)
+    assert len(sink.abandoned if abandon else sink.errors) >= 4
+    assert sink.ended == 12
+    assert (peer.open, peer.strays) == ({}, [])
 
 
 @BOTH
@@ -288,6 +309,17 @@ def test_content_that_changes_while_it_is_proven_is_not_removed(monkeypatch: pyt
     ((_, error),) = device_of(peer, monkeypatch).remove([request])
     assert isinstance(error, ItemChanged)
     assert b"a" in peer.files
+
+
+def test_proving_before_removal_reads_only_so_much_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Peer()
+    for number in range(40):
+        peer.plant(str(number), content(MIB))
+    sha256 = hashlib.sha256(content(MIB)).hexdigest()
+    requests = [RemoveRequest(n, str(n), wanted(MIB), sha256, prove_content=True) for n in range(40)]
+    answers = dict(device_of(peer, monkeypatch, piece=MIB).remove(requests))
+    assert set(answers.values()) == {None}
+    assert peer.most_open <= 6
 
 
 def test_folders_of_one_branch_are_pruned_from_the_leaf_up(monkeypatch: pytest.MonkeyPatch) -> None:

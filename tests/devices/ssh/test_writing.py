@@ -187,7 +187,7 @@ def test_a_write_that_fails_in_the_middle_gets_no_name(software: str, monkeypatc
     assert isinstance(feed.errors[0], ItemFailed)
     assert 1 in feed.sent
     assert set(peer.files) == {b".v2xsync-st-0.part", b"b"}
-    assert peer.open == {}
+    assert (peer.open, peer.strays) == ({}, [])
 
 
 @BOTH
@@ -212,6 +212,29 @@ def test_a_close_that_fails_gets_no_name(monkeypatch: pytest.MonkeyPatch) -> Non
     feed = sent(peer, monkeypatch, {"a": b"abc"})
     assert isinstance(feed.errors[0], ItemFailed)
     assert b"a" not in peer.files
+
+
+@BOTH
+def test_nothing_reaches_a_handle_after_its_close(software: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers give a closed handle's number to the next file; a late WRITE would land in there."""
+    peer = Peer(software)
+    files = {str(number): content(MIB + number) for number in range(12)}
+
+    def trouble(token: int, offset: int) -> None:
+        if token % 3 == 0 and offset > MIB // 2:
+            raise ItemFailed(str(token), "a bad sector")
+
+    def fail_some(_: Peer, number: int, body: bytes) -> list[bytes] | None:
+        return [status(number, wire.FAILURE)] if number % 50 == 0 else None
+
+    peer.twist[wire.WRITE] = fail_some
+    feed = Contents(dict(enumerate(files.values())), trouble)
+    requests = [plan(path, len(data), token) for token, (path, data) in enumerate(files.items())]
+    device_of(peer, monkeypatch, piece=40, shuffle=random.Random(8).shuffle).send(requests, feed)
+    assert len(feed.errors) >= 4
+    assert len(feed.errors) + len(feed.sent) == 12
+    assert all(bytes(peer.files[str(token).encode()]) == files[str(token)] for token in feed.sent)
+    assert (peer.open, peer.strays) == ({}, [])
 
 
 def test_times_that_cannot_be_set_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +309,15 @@ def test_something_else_under_the_partial_s_name_is_left_alone(monkeypatch: pyte
     error = sent(peer, monkeypatch, {"a": b"abc"}).errors[0]
     assert isinstance(error, ItemRefused)
     assert b".v2xsync-st-0.part" in peer.links
+
+
+def test_progress_is_told_while_content_is_still_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing may be slow (a bandwidth limit); what is acknowledged shows before the next piece is drawn."""
+    size = MIB
+    behind: list[int] = []
+    feed = Contents({0: content(size)}, lambda token, offset: behind.append(offset - feed.positions.get(0, 0)))
+    device_of(Peer(), monkeypatch).send([plan("a", size)], feed)
+    assert max(behind) <= 32 * 1024
 
 
 def test_a_dead_line_is_told_once_and_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:

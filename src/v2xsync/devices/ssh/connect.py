@@ -61,6 +61,11 @@ class SshLine:
         """Whether the connection still stands, as far as known without asking."""
         return self._transport.is_active() and not self._channel.closed
 
+    @property
+    def pending(self) -> bool:
+        """Whether `receive` would return at once."""
+        return self._channel.recv_ready()
+
     def send(self, data: wire.Buffer) -> None:
         """Send all of `data`. Raises DeviceGone."""
         view = memoryview(data)

@@ -3,8 +3,8 @@
 Work is written as *steps*: a generator that yields the requests to send and is resumed with each answer to one of its
 own, so the work on one file reads from top to bottom while hundreds of files are in motion. A tuple of requests leaves
 at once; any other iterable is drawn as room comes free, one iterable after the other, so that bytes on their way stay
-within `Flow.limit` and files are finished in the order they were begun. An ItemError raised while drawing is raised
-inside the steps.
+within `Flow.limit` and files are finished in the order they were begun. `Instead` takes back what was not drawn yet. An
+ItemError raised while drawing is raised inside the steps.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _FLUSH_BYTES = 32 * 1024
 _APART_BYTES = 8 * 1024
 """Content of this size goes to the line by itself instead of through the buffer of small requests."""
 
+_SILENT_SHELL = "see that the start-up files of the account's shell print nothing"
+
 
 class Answer(NamedTuple):
     """A reply, and the request that it answers."""
@@ -31,12 +33,25 @@ class Answer(NamedTuple):
     reply: wire.Reply
 
 
+class Instead(tuple[wire.Request, ...]):
+    """Requests in place of everything that the same steps have yielded and was not drawn yet.
+
+    They leave when all answers to what was drawn have come; those answers are dropped.
+    """
+
+    __slots__ = ()
+
+
 Batch = Iterable[wire.Request]
 Steps = Generator[Batch, Answer, T]
 
 
 class Line(Protocol):
     """A channel to the peer's SFTP server."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether `receive` would return at once."""
 
     def send(self, data: wire.Buffer) -> None:
         """Send all of `data`. Raises DeviceGone."""
@@ -48,12 +63,14 @@ class Line(Protocol):
 class Job:
     """Steps under way. `weight` is how many bytes of content they will move, as far as known."""
 
-    __slots__ = ("crew", "over", "steps", "weight")
+    __slots__ = ("awaited", "crew", "instead", "over", "steps", "weight")
 
     def __init__(self, steps: Steps[None], weight: int = 0) -> None:
         self.steps = steps
         self.weight = weight
         self.over = False
+        self.awaited = 0
+        self.instead: Instead | None = None
         self.crew: _Crew | None = None
 
 
@@ -91,6 +108,11 @@ def ask_all(*requests: wire.Request) -> Steps[list[wire.Reply]]:
     return [replies[id(request)] for request in requests]
 
 
+def give_up(handle: bytes) -> Steps[None]:
+    """Steps: close `handle` before its time. Nothing may reach it afterwards: servers use its number again."""
+    yield Instead((wire.of_handle(wire.CLOSE, handle),))
+
+
 class Pipeline:
     """Runs steps over one line. Used from one thread."""
 
@@ -118,7 +140,7 @@ class Pipeline:
                 packets = self._framer.feed(self._line.receive())
             return wire.decode_greeting(packets[0])
         except wire.Malformed as error:
-            raise self._fault(error) from error
+            raise self._fault(error, remedy=_SILENT_SHELL) from error
 
     def run(self, draw: Callable[[], Job | None], width: int) -> Iterator[None]:
         """Run the jobs that `draw` gives (None: none now), at most `width` at once; yields after every few answers.
@@ -179,8 +201,10 @@ class Pipeline:
                 continue
             if request is None:
                 self._queue.popleft()
-            else:
-                self._put(job, request)
+                continue
+            self._put(job, request)
+            if request.data and self._line.pending:
+                return  # drawing content may take long (pacing): what was acknowledged meanwhile goes first
 
     def _advance(self, job: Job, answer: Answer | None, error: ItemError | None = None) -> None:
         try:
@@ -198,7 +222,12 @@ class Pipeline:
             self._take(job, batch)
 
     def _take(self, job: Job, batch: Batch) -> None:
-        if type(batch) is tuple:
+        if isinstance(batch, Instead):
+            self._queue = deque(queued for queued in self._queue if queued[0] is not job)
+            job.instead = batch if job.awaited else None
+        if job.instead is not None:
+            return
+        if isinstance(batch, tuple):
             for request in batch:
                 self._put(job, request)
         else:
@@ -220,6 +249,7 @@ class Pipeline:
     def _put(self, job: Job, request: wire.Request) -> None:
         number = self._last_number = (self._last_number + 1) & 0xFFFFFFFF
         self._owners[number] = (job, request)
+        job.awaited += 1
         self._loaded += request.cost
         if self._timed is None and not request.cost:
             self._timed = (number, self._flow.ticks())
@@ -255,13 +285,18 @@ class Pipeline:
         elif self._timed is not None and self._timed[0] == number:
             self._flow.answered_after(self._flow.ticks() - self._timed[1])
             self._timed = None
+        job.awaited -= 1
         if job.over:
             return
         moved = min(request.cost, job.weight)
         job.weight -= moved
         self._promised -= moved
-        self._advance(job, Answer(request, reply))
+        if job.instead is None:
+            self._advance(job, Answer(request, reply))
+        elif not job.awaited:
+            batch, job.instead = job.instead, None
+            self._take(job, tuple(batch))
 
-    def _fault(self, error: wire.Malformed) -> ProtocolFault:
+    def _fault(self, error: wire.Malformed, *, remedy: str = "") -> ProtocolFault:
         self.broken = True
-        return ProtocolFault(self._device, f"the SFTP server sent {error}")
+        return ProtocolFault(self._device, f"the SFTP server sent {error}", remedy=remedy)

@@ -9,7 +9,7 @@ from typing import Final
 from v2xsync.devices.ssh import wire
 from v2xsync.devices.ssh.looking import Looking, seen
 from v2xsync.devices.ssh.paths import Root, entry_of
-from v2xsync.devices.ssh.pipeline import Batch, Steps, ask, ask_all
+from v2xsync.devices.ssh.pipeline import Batch, Steps, ask, ask_all, give_up
 from v2xsync.devices.ssh.refusals import refusal
 from v2xsync.devices.ssh.server import CHECK_FILE_NAME, Server
 from v2xsync.errors import ItemChanged, ItemError
@@ -83,7 +83,7 @@ class Reading:
                 raise ItemChanged(path, "it is another version than the one that was found")
         except ItemError:
             if isinstance(opened, wire.Handle):
-                yield (wire.of_handle(wire.CLOSE, opened.value),)
+                yield from give_up(opened.value)
             raise
         if not isinstance(opened, wire.Handle):
             raise refusal(path, opened, "open it for reading")
@@ -109,14 +109,13 @@ class Reading:
 
     def _read_then_close(self, path: str, handle: bytes, spans: list[Span], take: Take) -> Steps[wire.Reply]:
         """One after the other, READs as room comes free."""
-        close = wire.of_handle(wire.CLOSE, handle)
         try:
             yield from read_spans(path, handle, spans, self._server.read_length, take)
             after = yield from ask(wire.of_handle(wire.FSTAT, handle))
         except (ItemError, Abandoned):
-            yield (close,)
+            yield from give_up(handle)
             raise
-        yield from ask(close)
+        yield from ask(wire.of_handle(wire.CLOSE, handle))
         return after
 
     def _asked_digest(self, path: str) -> Steps[Digest | None]:

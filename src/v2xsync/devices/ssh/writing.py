@@ -10,7 +10,7 @@ from v2xsync.devices.ssh import wire
 from v2xsync.devices.ssh.listing import root_refused
 from v2xsync.devices.ssh.looking import Looking
 from v2xsync.devices.ssh.paths import Root, told_kind
-from v2xsync.devices.ssh.pipeline import Batch, Steps, ask, ask_all
+from v2xsync.devices.ssh.pipeline import Batch, Steps, ask, ask_all, give_up
 from v2xsync.devices.ssh.reading import read_spans
 from v2xsync.devices.ssh.refusals import is_full, refusal
 from v2xsync.devices.ssh.server import FSYNC, POSIX_RENAME, STATVFS, Server
@@ -127,7 +127,6 @@ class Writing:
         opened = yield from ask(wire.open_file(partial, wire.OPEN_READ | wire.OPEN_WRITE))
         if not isinstance(opened, wire.Handle):
             return None
-        close = wire.of_handle(wire.CLOSE, opened.value)
         start = max(0, size - OVERLAP_BYTES)
         tail = _Tail(start, size)
         try:
@@ -136,11 +135,11 @@ class Writing:
         except ItemChanged:
             ours = b""
         except ItemError:
-            yield (close,)
+            yield from give_up(opened.value)
             raise
         if tail.content == ours:
             return opened.value
-        yield from ask(close)
+        yield from give_up(opened.value)
         return None
 
     # --- its content -------------------------------------------------------------------------------------------------
@@ -152,7 +151,7 @@ class Writing:
         try:
             last = yield from self._write_most(request, handle, position, acknowledged)
         except (ItemError, NoSpace):
-            yield (close,)
+            yield from give_up(handle)
             raise
         replies = yield from ask_all(*last, close)
         for asked, reply in zip((*last, close), replies, strict=True):
