@@ -218,6 +218,11 @@ class Board:
             counters.meter.look(self._clock.monotonic())
             return replace(counters, meter=replace(counters.meter))
 
+    def moved(self, name: str) -> int:
+        """Bytes that went from or to a device since the start."""
+        with self._lock:
+            return self._devices[name].meter.total
+
     def transfers(self) -> tuple[TransferView, ...]:
         """Files in motion, oldest first."""
         now = self._clock.monotonic()

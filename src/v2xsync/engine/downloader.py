@@ -39,7 +39,7 @@ STORE_LOOK_S = 10.0
 """While the store is full its free space is looked at so often."""
 
 BREAKS = 3
-"""After so many broken connections while it was in flight an item waits like any other that failed."""
+"""A file that breaks the connection so often, alone and without getting further, waits like any that failed."""
 
 
 @dataclass(slots=True)
@@ -64,6 +64,9 @@ class Downloader:
         self._claims: Claims[FetchTask] = Claims(lambda task: task.item_id, station.item_patience.sitting)
         self._setbacks = FetchSetbacks(station, source, self._claims)
         self._breaks: collections.Counter[int] = collections.Counter()
+        self._came_to: dict[int, int] = {}
+        """How far each file in flight had come when a connection last broke, in bytes."""
+        self._one_by_one = False
 
     @property
     def in_hand(self) -> int:
@@ -147,7 +150,8 @@ class Downloader:
     def _may_draw(self, ends: float) -> bool:
         station = self._station
         stopped = station.stop.is_set() or station.draining.is_set()
-        return not stopped and station.clock.monotonic() < ends and station.store.has_room()
+        in_time = station.clock.monotonic() < ends and not self._one_by_one
+        return not stopped and in_time and station.store.has_room()
 
     def _requests(self, intake: Intake, tasks: Iterator[FetchTask]) -> Iterator[FetchRequest]:
         for task in tasks:
@@ -164,6 +168,7 @@ class Downloader:
         if isinstance(answer, Stored):
             self._station.board.count("stored")
             self._claims.give_back([task.item_id])
+            self._one_by_one = False
             if answer.note:
                 self._station.board.tell(Level.WARNING, f"{task.path}: {answer.note}", item_id=task.item_id)
             return
@@ -176,12 +181,26 @@ class Downloader:
             self._station.gates.relist(self._source)
 
     def _note_break(self, intake: Intake) -> None:
-        """A connection broke: items that were in flight too often when that happened have to wait (R15)."""
-        for task in intake.moving():
-            self._breaks[task.item_id] += 1
-            if self._breaks[task.item_id] >= BREAKS:
-                del self._breaks[task.item_id]
-                self._failed(task, ItemFailed(task.path, "the connection broke each time it was fetched"))
+        """A connection broke. A file that breaks it every time has to wait, and must not stop the others (R15).
+
+        While bytes still get through it is only a bad line. Once none do, files are fetched one at a time, so that the
+        one that breaks the connection is found out.
+        """
+        moving = dict(intake.moving())
+        progressed = any(frontier > self._came_to.get(task.item_id, 0) for task, frontier in moving.items())
+        self._came_to = {task.item_id: frontier for task, frontier in moving.items()}
+        if progressed or not moving:
+            self._breaks.clear()
+        elif not self._one_by_one:
+            self._one_by_one = True
+        else:
+            self._blame(next(iter(moving)))
+
+    def _blame(self, task: FetchTask) -> None:
+        self._breaks[task.item_id] += 1
+        if self._breaks[task.item_id] >= BREAKS:
+            del self._breaks[task.item_id]
+            self._failed(task, ItemFailed(task.path, "the connection breaks each time it is fetched"))
 
 
 class Intake:
@@ -217,9 +236,9 @@ class Intake:
         least = route.remove.proof
         return FetchRequest(task.item_id, task.path, task.fingerprint, partial.offset, least)
 
-    def moving(self) -> Sequence[FetchTask]:
-        """Files that have begun and not ended."""
-        return [flight.task for flight in self._open.values()]
+    def moving(self) -> Sequence[tuple[FetchTask, int]]:
+        """Files that have begun and not ended, and how far each has come, in bytes."""
+        return [(flight.task, flight.partial.frontier) for flight in self._open.values()]
 
     def write(self, token: int, offset: int, data: bytes | memoryview) -> bool:
         """Take a piece (see FetchSink)."""

@@ -46,6 +46,8 @@ class Worker:
         self._make = make
         self._session: Any = None
         self._used = False
+        self._moved = 0
+        """Bytes that the device had moved when it last was in trouble."""
         self.bell: Bell = station.muster.enrol()
 
     def run(self) -> None:
@@ -119,6 +121,10 @@ class Worker:
         if self._watch is None:
             return STORE_PAUSE_S
         first = self._watch.error is None
+        moved = self._station.board.moved(self._watch.device)
+        if moved > self._moved:
+            self._watch.note_progress()
+        self._moved = moved
         self._watch.note_trouble(error)
         if first and self._used and isinstance(error, DeviceGone):
             self._watch.forgive_once()

@@ -98,10 +98,17 @@ class Station:
         self, template: str, *, source: str, path: str, element: str, route: str, mtime_ns: int | None, found_at: float
     ) -> str:
         """Where an item stands by a layout: a safe relative path. Raises ItemRefused where no such name can exist."""
-        date = item_date(path, mtime_ns, found_at, self.zone)
-        return safe_relative(
-            render(template, LayoutFields(source=source, element=element, path=path, date=date, route=route))
+        fields = self.fields(
+            source=source, path=path, element=element, route=route, mtime_ns=mtime_ns, found_at=found_at
         )
+        return safe_relative(render(template, fields))
+
+    def fields(
+        self, *, source: str, path: str, element: str, route: str, mtime_ns: int | None, found_at: float
+    ) -> LayoutFields:
+        """What layouts, forms and metadata may say of an item."""
+        date = item_date(path, mtime_ns, found_at, self.zone)
+        return LayoutFields(source=source, element=element, path=path, date=date, route=route)
 
     # -- bells
 

@@ -8,7 +8,7 @@ A kill at any point leaves deliveries queued, and the look at the start finds wh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from v2xsync.devices.base import Proven, ProveRequest, SendRequest, Sent, Target, partial_beside
@@ -21,11 +21,15 @@ from v2xsync.engine.work import WORKED, Turn, earliest
 from v2xsync.errors import Cancelled, DeviceError, IntegrityError, ItemError, ItemMissing, ItemRefused, V2xSyncError
 from v2xsync.ledger.base import Delivered, DeliveryTask
 from v2xsync.model.items import Digest, Entry, Kind, Proof
-from v2xsync.model.naming import versioned
+from v2xsync.model.layout import layout_values, render
+from v2xsync.model.naming import safe_relative, versioned
 from v2xsync.model.views import Level
 
 BATCH = 100
 """Deliveries of one batch: enough to fill a long link, few enough that receipts come soon."""
+
+BATCH_OF_UNPROBEABLE = 1
+"""Where nothing can be asked again, a kill must not make more than one file unknown: each gets its receipt at once."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class Parcel:
     task: DeliveryTask
     path: str
     proof: Proof
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What a form or metadata may say of the item."""
     note: str = ""
     sent: Sent | None = None
     proven: Proven | None = None
@@ -50,9 +56,8 @@ class Parcel:
             size=self.task.size,
             mtime_ns=self.task.fingerprint.mtime_ns,
             sha256=self.task.sha256,
-            facts={"source": self.task.source, "element": self.task.element, "route": self.task.route,
-                   "path": self.task.path, "sha256": self.task.sha256},
-        )  # fmt: skip
+            facts={**self.facts, "sha256": self.task.sha256},
+        )
 
 
 @dataclass(slots=True)
@@ -86,7 +91,8 @@ class Uploader:
         if not routes or self._station.draining.is_set():
             return Turn(worked=False, next_at=gates.next_look("deliver", self._target))
         now = self._station.clock.now()
-        tasks = self._claims.take(lambda n, skip: self._claim(routes, now, n, skip), BATCH)
+        most = BATCH if self._probeable else BATCH_OF_UNPROBEABLE
+        tasks = self._claims.take(lambda n, skip: self._claim(routes, now, n, skip), most)
         if not tasks:
             return self._idle(routes)
         try:
@@ -135,14 +141,14 @@ class Uploader:
     def _parcel(self, task: DeliveryTask) -> Parcel:
         route = self._station.routes[task.route]
         proof = route.remove.proof_for(self._target)
+        about = self._station.fields(
+            source=task.source, path=task.path, element=task.element, route=task.route,
+            mtime_ns=task.fingerprint.mtime_ns, found_at=task.found_at,
+        )  # fmt: skip
         try:
-            path = self._station.place(
-                route.target_path, source=task.source, path=task.path, element=task.element, route=task.route,
-                mtime_ns=task.fingerprint.mtime_ns, found_at=task.found_at,
-            )  # fmt: skip
+            return Parcel(task, safe_relative(render(route.target_path, about)), proof, layout_values(about))
         except ItemRefused as error:
             return Parcel(task, "", proof, error=error)
-        return Parcel(task, path, proof)
 
     def _look(self, session: Target, batch: Batch) -> None:
         """What stands under the final names already; twice, because a versioned name may stand there too."""

@@ -13,8 +13,11 @@ from collections.abc import Callable
 from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.setbacks import reason_of
 from v2xsync.engine.station import Cause, Station
-from v2xsync.errors import DeviceError, NoSpace
+from v2xsync.errors import DeviceBusy, DeviceError, NoSpace
 from v2xsync.model.views import DeviceState, Level
+
+ONCE_LONGEST_S = 120.0
+"""`--once` gives a device its tries within two minutes."""
 
 
 class DeviceWatch:
@@ -22,7 +25,7 @@ class DeviceWatch:
 
     def __init__(self, station: Station, device: str, wake: Callable[[], None]) -> None:
         self._station = station
-        self._device = device
+        self.device = device
         self._wake = wake
         self._lock = threading.Lock()
         self._failures = 0
@@ -53,10 +56,15 @@ class DeviceWatch:
         with self._lock:
             was, self._error = self._error, None
             self._failures, self._probing = 0, False
-        self._station.board.device_state(self._device, DeviceState.UP)
+        self._station.board.device_state(self.device, DeviceState.UP)
         if was is not None:
-            self._station.board.tell(Level.INFO, f"{self._device} is back", device=self._device)
+            self._station.board.tell(Level.INFO, f"{self.device} is back", device=self.device)
             self._wake()
+
+    def note_progress(self) -> None:
+        """Bytes moved since the last trouble: a bad line, not a dead one; its tries begin anew."""
+        with self._lock:
+            self._failures = 0
 
     def note_unused(self) -> None:
         """The worker that was let through had no need of the device."""
@@ -76,24 +84,31 @@ class DeviceWatch:
             self._try_at = station.clock.monotonic() + self._pause(error)
             gone_for_good = patience.exhausted(self._failures)
         state = self._state(error)
-        station.board.device_state(self._device, state, error.what, error.remedy)
+        station.board.device_state(self.device, state, error.what, error.remedy)
         if fresh or gone_for_good:
             level = Level.ERROR if state is DeviceState.REFUSED else Level.WARNING
             if state is not DeviceState.ABSENT:
-                station.board.tell(level, f"{self._device}: {reason_of(error)}", device=self._device)
+                station.board.tell(level, f"{self.device}: {reason_of(error)}", device=self.device)
 
     def _pause(self, error: DeviceError) -> float:
         patience = self._station.device_patience
         if disposition(error) is Disposition.STOP_DEVICE or patience.exhausted(self._failures):
             return math.inf
-        return patience.pause(self._failures, self._station.chance)
+        return max(patience.pause(self._failures, self._station.chance), self._asked_pause(error))
+
+    def _asked_pause(self, error: DeviceError) -> float:
+        """What the device itself asks for; a single run leaves what would take longer to the next one."""
+        asked_s = error.retry_after_s if isinstance(error, DeviceBusy) else None
+        if asked_s is None:
+            return 0.0
+        return math.inf if self._station.once and asked_s > ONCE_LONGEST_S else asked_s
 
     def _state(self, error: DeviceError) -> DeviceState:
         if disposition(error) is Disposition.STOP_DEVICE:
             return DeviceState.REFUSED
         if isinstance(error, NoSpace):
             return DeviceState.FULL
-        hot_plug = self._station.devices[self._device].capabilities.hot_plug
+        hot_plug = self._station.devices[self.device].capabilities.hot_plug
         return DeviceState.ABSENT if hot_plug else DeviceState.AWAY
 
     def wait_s(self) -> float:
@@ -118,6 +133,6 @@ class DeviceWatch:
     def cause(self) -> Cause | None:
         """The device's trouble as a cause of an unfinished run."""
         error = self._error
-        if error is None or self._station.devices[self._device].capabilities.hot_plug:
+        if error is None or self._station.devices[self.device].capabilities.hot_plug:
             return None
-        return Cause("device", self._device, error.what, remedy=error.remedy)
+        return Cause("device", self.device, error.what, remedy=error.remedy)
