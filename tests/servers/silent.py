@@ -50,28 +50,43 @@ def _quietly(serve: Serve, plug: socket.socket) -> None:
 
 
 class _Server(paramiko.ServerInterface):
-    """Lets everybody in and starts any subsystem that `accept` names."""
+    """Lets everybody in and starts any subsystem that `accept` names; gets stuck at the step that `stuck` names."""
 
-    def __init__(self, accept: str) -> None:
+    def __init__(self, accept: str, stuck: str, released: threading.Event) -> None:
         self._accept = accept
+        self._stuck = stuck
+        self._released = released
+
+    def _step(self, name: str) -> None:
+        if name == self._stuck:
+            self._released.wait(_END_S)
 
     def get_allowed_auths(self, username: str) -> str:
         return "password"
 
     def check_auth_password(self, username: str, password: str) -> int:
+        self._step("login")
         return int(paramiko.common.AUTH_SUCCESSFUL)
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
+        self._step("channel")
         return int(paramiko.common.OPEN_SUCCEEDED)
 
     def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        self._step("subsystem")
         return name == self._accept
 
 
 @contextmanager
-def ssh_peer(talk: Callable[[paramiko.Channel], None], *, subsystem: str = "sftp") -> Iterator[SshHost]:
-    """A real SSH server whose SFTP server is the function `talk`; the channel is closed when that returns."""
+def ssh_peer(
+    talk: Callable[[paramiko.Channel], None], *, subsystem: str = "sftp", stuck: str = ""
+) -> Iterator[SshHost]:
+    """A real SSH server whose SFTP server is the function `talk`; the channel is closed when that returns.
+
+    It says nothing any more from the step `stuck` on: ``login``, ``channel`` or ``subsystem``.
+    """
     key = paramiko.ECDSAKey.generate()
+    released = threading.Event()
     transports: list[paramiko.Transport] = []
 
     def serve(plug: socket.socket) -> None:
@@ -79,8 +94,10 @@ def ssh_peer(talk: Callable[[paramiko.Channel], None], *, subsystem: str = "sftp
         transport.set_log_channel("v2xsync_tests.ssh")
         transports.append(transport)
         transport.add_server_key(key)
-        transport.start_server(server=_Server(subsystem))
-        channel = transport.accept(_END_S)
+        transport.start_server(server=_Server(subsystem, stuck, released))
+        channel = None
+        while channel is None and transport.is_active():
+            channel = transport.accept(0.1)
         if channel is not None:
             with contextlib.closing(channel):
                 talk(channel)
@@ -89,5 +106,6 @@ def ssh_peer(talk: Callable[[paramiko.Channel], None], *, subsystem: str = "sftp
         try:
             yield SshHost(port=port, username="collector", password="any", fingerprint=key.fingerprint)
         finally:
+            released.set()
             for transport in transports:
                 transport.close()

@@ -65,6 +65,16 @@ def test_a_server_that_says_hello_and_nothing_more() -> None:
         device_at(bare(port)).connect()
 
 
+@pytest.mark.parametrize("step", ["login", "channel", "subsystem"])
+def test_a_server_that_gets_stuck_while_we_log_in(step: str) -> None:
+    """Also at those steps for which the SSH library knows no time limit."""
+    with ssh_peer(listen_only, stuck=step) as host:
+        began = time.monotonic()
+        with pytest.raises(DeviceGone, match="answered nothing"):
+            device_at(host).connect()
+        assert time.monotonic() - began < LONG_S / 2
+
+
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\xff" * 200 + b"\n", b"220 ftp\r\n"])
 def test_a_server_that_is_no_ssh_server(greeting: bytes) -> None:
     def serve(plug: socket.socket) -> None:

@@ -41,6 +41,10 @@ _SEND_BYTES: Final = 32_000
 """Fits into one SSH packet of every server."""
 _FAREWELL_S: Final = 0.5
 
+_CHANNEL_CLOSED: Final = "Channel closed."
+_TIMED_OUT: Final = ("timeout", "timed out")
+"""Words of the library, which has no class of errors for these."""
+
 _BROKEN = (EOFError, OSError, paramiko.SSHException)
 
 
@@ -238,7 +242,8 @@ def _subsystem(device: str, options: SftpOptions, transport: paramiko.Transport)
         channel.settimeout(options.timeout_s)
         channel.invoke_subsystem("sftp")
     except _BROKEN as error:
-        if transport.is_active():
+        refused = isinstance(error, paramiko.ChannelException) or str(error) == _CHANNEL_CLOSED
+        if refused and transport.is_active():
             what = f"{options.address} lets us in but starts no SFTP server"
             raise AccessRefused(device, what, remedy="enable the sftp subsystem of its SSH server") from error
         raise _in_words(device, options, error) from error
@@ -264,7 +269,7 @@ def _words(device: str, options: SftpOptions) -> Iterator[None]:
 def _in_words(device: str, options: SftpOptions, error: Exception) -> DeviceError:
     """Return our error for what a socket or paramiko raised."""
     where = options.address
-    if isinstance(error, (TimeoutError, SilentPeer)):
+    if isinstance(error, (TimeoutError, SilentPeer)) or any(words in str(error).lower() for words in _TIMED_OUT):
         return DeviceGone(device, f"{where} answered nothing for {options.timeout_s:g} s")
     if isinstance(error, TalkingPeer):
         return ProtocolFault(device, f"{where} sends more than was asked for")
