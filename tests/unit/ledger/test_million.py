@@ -34,12 +34,12 @@ def vast() -> Iterator[Ledger]:
 
 
 def median_ms(act: Callable[[], object]) -> float:
-    """How long it takes, in ms: the median of many."""
+    """How long it takes, in ms of this thread's own work (machines are shared): the median of many."""
     took = []
     for _ in range(41):
-        began = time.perf_counter()
+        began = time.thread_time()
         act()
-        took.append((time.perf_counter() - began) * 1000)
+        took.append((time.thread_time() - began) * 1000)
     return statistics.median(took)
 
 
@@ -71,4 +71,4 @@ def test_a_closed_window_of_one_route_costs_the_others_nothing(vast):
 
 
 def test_the_queue_pane_is_read_from_the_front(vast):
-    assert median_ms(lambda: vast.queue(200)) < 4 * CLAIM_MS
+    assert median_ms(lambda: vast.queue(200)) < CLAIM_MS
