@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -111,23 +111,28 @@ def render(template: str, fields: LayoutFields) -> str:
     Only ``{path}`` and ``{dir}`` bring folders with them: a slash in another value becomes ``_``. Raises ItemRefused
     for a wire path that is no proper relative one, for nothing here may turn it into one in silence.
     """
+    filled = template.format_map(layout_values(fields))
+    return "/".join(part for part in filled.split("/") if part)
+
+
+def layout_values(fields: LayoutFields) -> Mapping[str, str]:
+    """Return the text of every layout field. Raises ItemRefused as `render`."""
     *folders, name = proper_parts(fields.path)
     stem, suffix = split_suffix(name)
-    filled = template.format(
-        source=_one_part(fields.source),
-        element=_one_part(fields.element),
-        route=_one_part(fields.route),
-        path=fields.path,
-        dir="/".join(folders),
-        name=name,
-        stem=stem,
-        suffix=suffix,
-        date=fields.date.isoformat(),
-        year=f"{fields.date.year:04}",
-        month=f"{fields.date.month:02}",
-        day=f"{fields.date.day:02}",
-    )
-    return "/".join(part for part in filled.split("/") if part)
+    return {
+        "source": _one_part(fields.source),
+        "element": _one_part(fields.element),
+        "route": _one_part(fields.route),
+        "path": fields.path,
+        "dir": "/".join(folders),
+        "name": name,
+        "stem": stem,
+        "suffix": suffix,
+        "date": fields.date.isoformat(),
+        "year": f"{fields.date.year:04}",
+        "month": f"{fields.date.month:02}",
+        "day": f"{fields.date.day:02}",
+    }
 
 
 def _one_part(value: str) -> str:
