@@ -13,6 +13,7 @@ from tests.ui.facade import ScriptedFacade
 from tests.ui.pilot import station_on_screen
 from v2xsync.model.views import DeviceState, StationState
 from v2xsync.ui.options import QuitChoice
+from v2xsync.ui.panes.queue import QueuePane
 from v2xsync.ui.screens.ask import Ask
 from v2xsync.ui.screens.story import DeviceScreen, HelpScreen, WhyScreen
 
@@ -134,10 +135,12 @@ async def test_a_filter_is_typed_kept_and_cleared():
         await hand.press("2", "slash", "n", "a", "i", "t", "o")
         assert "clay-11th" not in hand.screen
         await hand.press("enter")
-        assert "/naito 61 of 198" in hand.screen
+        total = len(cast.TRANSFERS) + len(cast.QUEUE)
+        found = sum("naito" in row.source for row in cast.QUEUE)
+        assert f"/naito {found} of {total}" in hand.screen
         hand.station.change(queue=cast.QUEUE[1:])
         await hand.pull()
-        assert "/naito 61 of 197" in hand.screen
+        assert f"/naito {found} of {total - 1}" in hand.screen
         await hand.press("escape")
         assert "clay-11th" in hand.screen
         assert hand.app.main.current == "queue"
@@ -351,3 +354,37 @@ async def test_a_slash_can_be_typed_into_the_filter():
     async with station_on_screen(scenes.busy()) as hand:
         await hand.press("2", "slash", "s", "r", "m", "slash")
         assert "/srm/ " in hand.screen
+
+
+async def test_tabs_and_hints_can_be_clicked():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.pilot.click("#tabs", offset=(13, 0))
+        await hand.settle()
+        assert hand.app.main.current == "queue"
+        await hand.pilot.click("#keys", offset=(10, 0))
+        await hand.settle()
+        assert ("force",) in hand.asked
+
+
+async def test_a_row_is_opened_by_a_double_click():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.pilot.click("#sources-lines", offset=(5, 2), times=2)
+        await hand.settle()
+        assert isinstance(hand.app.screen, DeviceScreen)
+        assert "market-4th" in hand.screen
+
+
+async def test_a_very_wide_screen_tells_of_the_selected_row():
+    async with station_on_screen(scenes.busy(), (200, 50)) as hand:
+        assert "last contact" in hand.screen
+        await hand.press("tab", "tab", *["down"] * 5)
+        assert "connection lost at 1.2 MB" in hand.screen
+        assert "tried         2 times" in hand.screen
+
+
+async def test_files_that_have_begun_stand_above_those_that_have_not():
+    station = scenes.busy()
+    station.change(transfers=tuple(replace(row, position=0) for row in cast.TRANSFERS[:3]) + cast.TRANSFERS[3:])
+    async with station_on_screen(station) as hand:
+        rows = hand.app.main.query_one(QueuePane).lines.rows
+        assert [row.item_id for row in rows[:5]] == [4, 6, 1, 2, 3]

@@ -94,3 +94,8 @@ def test_a_stamp_of_another_day_or_year_says_so():
 
 def test_a_clocks_offset_has_its_sign():
     assert [words.offset(seconds) for seconds in (0.4, -1.24, 184.0, -7300.0)] == ["+0.4 s", "-1.2 s", "+3 min", "-2 h"]
+
+
+def test_the_last_drops_of_an_average_are_no_rate():
+    assert words.rate(2_100_000) == "2.1 MB/s"
+    assert words.rate(101) == ""

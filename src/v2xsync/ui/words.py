@@ -15,6 +15,9 @@ DAY_S = 86400.0
 SOON_S = DAY_S
 """A clock time within this many seconds cannot be taken for another day's."""
 
+LEAST_RATE = 500.0
+"""Bytes per second below which nothing is said to flow."""
+
 WEEK_S = 6.5 * DAY_S
 
 
@@ -32,8 +35,8 @@ def sizes(done: float, total: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Return bytes per second: ``6.1 MB/s``."""
-    return f"{size(per_second)}/s"
+    """Return bytes per second, ``6.1 MB/s``; empty for the last drops of an average that dies away."""
+    return f"{size(per_second)}/s" if per_second >= LEAST_RATE else ""
 
 
 def _scaled(count: float) -> tuple[str, str]:

@@ -81,8 +81,8 @@ def remark(row: DeviceView, ink: Ink) -> str:
     """Return the one figure beside the state: a rate, a backlog, a time."""
     if row.state in {DeviceState.AWAY, DeviceState.REFUSED, DeviceState.FULL}:
         return "" if row.since is None else ink.moment.since(row.since)
-    if row.state is DeviceState.BUSY and row.rate > 0:
-        return words.rate(row.rate)
+    if row.state is DeviceState.BUSY and (rate := words.rate(row.rate)):
+        return rate
     if row.waiting:
         return words.files(row.waiting)
     if row.state in {DeviceState.UP, DeviceState.UNKNOWN} and row.next_run is not None:
@@ -94,7 +94,7 @@ def _short(row: DeviceView, face: Face, figure: str, room: int) -> str:
     """State and figure beside a name that leaves `room` cells; a rate speaks for itself, trouble keeps its word."""
     if face is REQUESTED or not figure:
         return face.word
-    if row.state is DeviceState.BUSY and row.rate > 0:
+    if row.state is DeviceState.BUSY and words.rate(row.rate):
         return figure
     both = f"{face.word} {figure}"
     alone = figure if row.state is DeviceState.UP else face.word

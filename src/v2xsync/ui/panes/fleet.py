@@ -79,7 +79,7 @@ def figures(row: DeviceView, ink: Ink) -> dict[str, str]:
         "since": "" if row.since is None else ink.moment.since(row.since),
         "files": words.number(row.waiting) if row.waiting else "",
         "backlog": words.size(row.waiting_bytes) if row.waiting_bytes else "",
-        "rate": words.rate(row.rate) if row.rate > 0 else "",
+        "rate": words.rate(row.rate),
         "next": "" if row.next_run is None else ink.moment.when(row.next_run),
         "free": "" if row.free_bytes is None else words.size(row.free_bytes),
         "clock": "" if row.clock_offset_s is None else words.offset(row.clock_offset_s),

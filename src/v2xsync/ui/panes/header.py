@@ -59,9 +59,8 @@ def _remarks(picture: Picture) -> tuple[Piece, ...]:
 
 
 def _rate(arrow: str, per_second: float) -> Line:
-    if per_second <= 0:
-        return ()
-    return (Piece(f"{arrow} ", "busy"), Piece(f"{words.rate(per_second):>8}"))
+    rate = words.rate(per_second)
+    return (Piece(f"{arrow} ", "busy"), Piece(f"{rate:>8}")) if rate else ()
 
 
 class Tabs(Bar):

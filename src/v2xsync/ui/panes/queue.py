@@ -108,7 +108,7 @@ def _moving(row: TransferView, ink: Ink, bar: int, *, left: bool) -> Line:
     """Bar, percent and rate (14 cells and the bar's), and with `left` the remaining time (12 more)."""
     percent = words.percent(row.position, row.size)
     figures = [Piece(f"{percent:4d}%", "plain")]
-    if row.state is WorkState.PROVING or not row.rate:
+    if row.state is WorkState.PROVING or not words.rate(row.rate) or row.position >= row.size:
         figures.append(ink.cell(f" {WORK[row.state].word}", 9, WORK[row.state].tone))
     else:
         figures.append(Piece(right(words.rate(row.rate), 9), "plain"))
@@ -151,7 +151,7 @@ class QueuePane(Pane[Work]):
         self._rows: Sequence[Work] = ()
 
     def show(self, picture: Picture) -> None:
-        """Show the picture's work: what moves with every picture, what waits once a second.
+        """Show the picture's work: what moves (begun files first) with every picture, what waits once a second.
 
         A queue of small files changes all its places with every picture, and that many lines cost bytes for nothing.
         """
@@ -161,7 +161,8 @@ class QueuePane(Pane[Work]):
         if view.transfers is not self._moving or waiting is not self._waiting:
             self._moving, self._waiting, self._taken_s = view.transfers, waiting, second
             moving = {key_of(row) for row in view.transfers}
-            self._rows = (*view.transfers, *(row for row in waiting if key_of(row) not in moving))
+            begun = sorted(view.transfers, key=lambda row: row.position <= 0)
+            self._rows = (*begun, *(row for row in waiting if key_of(row) not in moving))
         self.show_rows(self._rows, picture.ink, self._remark_of(picture))
 
     def _remark_of(self, picture: Picture) -> Line:
@@ -169,6 +170,6 @@ class QueuePane(Pane[Work]):
         if not totals.queued:
             return ()
         count = Piece(words.number(totals.queued), "quiet")
-        more = totals.queued - len(picture.view.queue)
-        hidden = Piece(f"first {words.number(len(picture.view.queue))}", "quiet") if more > 0 else Piece("")
+        shown = len(self._rows)
+        hidden = Piece(f"first {words.number(shown)}" if shown < totals.queued else "", "quiet")
         return joined((count, Piece(words.size(totals.queued_bytes), "quiet"), hidden), picture.ink.gap)

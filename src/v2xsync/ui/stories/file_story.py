@@ -12,6 +12,8 @@ from v2xsync.ui.ink import Ink, Line, Piece
 from v2xsync.ui.states import DELIVERY, FETCH, REMOVAL, STEP, Face
 from v2xsync.ui.stories.telling import LABEL_CELLS, fact, heading, paragraph
 
+STEP_CELLS = 13
+
 
 def file_story(why: Why, ink: Ink, width: int) -> Iterator[Line]:
     """Yield every line of the file's page."""
@@ -76,19 +78,17 @@ def _again(tries: int, next_at: float | None, ink: Ink) -> str:
 
 
 def _hop(line: LogLine, ink: Ink, width: int) -> Iterator[Line]:
-    face = STEP[line.step]
-    place = f"{line.device} {ink.glyphs.to} {line.place}" if line.place else line.device
     proof = f"proof {line.proof.word}{f' by {line.method}' if line.method else ''}" if line.proof else line.method
     by = f"by {line.by}" if line.by else ""
-    remark = ink.gap.join(filter(None, (place, proof, line.reference, by, line.detail)))
-    head = (
-        Piece(f"{ink.moment.stamp(line.at):<{LABEL_CELLS}}", "quiet"),
-        ink.face(face, 13),
-    )
-    parts = list(paragraph(remark, width - LABEL_CELLS - 13))
-    yield (*head, *parts[0])
-    for part in parts[1:]:
-        yield (Piece(" " * (LABEL_CELLS + 13)), *part)
+    remark = ink.gap.join(filter(None, (line.device, proof, line.reference, by, line.detail)))
+    head = (ink.cell(ink.moment.stamp(line.at), LABEL_CELLS, "quiet"), ink.face(STEP[line.step], STEP_CELLS))
+    indent = Piece(" " * (LABEL_CELLS + STEP_CELLS))
+    first, *more = paragraph(remark, width - LABEL_CELLS - STEP_CELLS)
+    yield (*head, *first)
+    for part in more:
+        yield (indent, *part)
+    for part in paragraph(line.place, width - 2, "quiet", indent="  ") if line.place else ():
+        yield part
 
 
 def _identity(dossier: Dossier, ink: Ink, width: int) -> Iterator[Line]:

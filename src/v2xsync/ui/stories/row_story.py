@@ -43,7 +43,7 @@ def _moving(row: TransferView, ink: Ink, width: int) -> Iterator[Line]:
     left = words.left((row.size - row.position) / row.rate) if row.rate > 0 else ""
     percent = words.percent(row.position, row.size)
     yield from fact("done", f"{percent}%, {words.sizes(row.position, row.size)}", width, ink)
-    yield from fact("rate", words.rate(row.rate) if row.rate > 0 else "", width, ink)
+    yield from fact("rate", words.rate(row.rate), width, ink)
     yield from fact("", left, width, ink)
     yield from fact("since", ink.moment.clock_s(row.started), width, ink)
 
