@@ -469,11 +469,10 @@ class _Hashing:
 
 def _listed(found: DataObject) -> Iterator[Entry | Unlistable]:
     """The line of a listing for one data object; none for names of ours."""
-    name = found.path.rpartition("/")[2]
-    reason = _improper(name)
+    reason = _improper(found.name)
     if reason:
         yield Unlistable(found.path, reason)
-    elif not is_ours(name):
+    elif not is_ours(found.name):
         yield found.entry if found.best.good else replace(found.entry, kind=Kind.OTHER)
 
 

@@ -82,9 +82,10 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class DataObject:
-    """All replicas of one data object, at least one; `path` is relative to the device's root."""
+    """All replicas of one data object, at least one; `path` is relative to the device's root, `name` as told."""
 
     path: str
+    name: str
     replicas: Sequence[Replica]
 
     @property
@@ -208,12 +209,12 @@ class Catalog:
         name, replicas = "", list[Replica]()
         for row in self._rows(_OBJECT_COLUMNS, where):
             if row[0] != name and replicas:
-                yield DataObject(_inside(folder, name), tuple(replicas))
+                yield DataObject(_inside(folder, name), name, tuple(replicas))
                 replicas.clear()
             name = row[0]
             replicas.append(self._replica(row))
         if replicas:
-            yield DataObject(_inside(folder, name), tuple(replicas))
+            yield DataObject(_inside(folder, name), name, tuple(replicas))
 
     def _replica(self, row: Sequence[str]) -> Replica:
         _, number, size, state, checksum, modified, resource = row
@@ -233,16 +234,20 @@ class Catalog:
         try:
             while True:
                 page = self._page(columns, where, following, _PAGE)
-                following = page.continueInx if page is not None else 0
-                yield from self._cut(page, columns)
-                if not following:
+                rows = self._cut(page, columns) if page is not None else []
+                following = page.continueInx if page is not None and rows else 0
+                yield from rows
+                if following <= 0:
                     return
         finally:
-            if following and not self._line.broken:
+            if following > 0 and not self._line.broken:
                 with suppress(Refused, DeviceError):
                     self._page(columns, where, following, 0)
 
-    def _page(self, columns: Sequence[int], where: Mapping[int, str], following: int, most: int) -> GenQueryResponse:
+    def _page(
+        self, columns: Sequence[int], where: Mapping[int, str], following: int, most: int
+    ) -> GenQueryResponse | None:
+        """Ask for the next rows; None where there are none, or where the query is only closed (`most` is 0)."""
         request = GenQueryRequest(
             maxRows=most,
             continueInx=following,
@@ -260,15 +265,13 @@ class Catalog:
             raise
         return self._line.told(answer, GenQueryResponse) if most else None
 
-    def _cut(self, page: GenQueryResponse, columns: Sequence[int]) -> Iterator[tuple[str, ...]]:
+    def _cut(self, page: GenQueryResponse, columns: Sequence[int]) -> list[tuple[str, ...]]:
         """Turn the columns of a page into rows, in the order of `columns`."""
-        if page is None:
-            return
-        told = {result.attriInx: result.value for result in page.SqlResult_PI[: page.attriCnt]}
-        if any(len(told.get(column, ())) < page.rowCnt for column in columns):
+        counts = (page.rowCnt, page.attriCnt, page.continueInx)
+        told = {result.attriInx: result.value for result in page.SqlResult_PI}
+        if None in counts or any(len(told.get(column, ())) < page.rowCnt for column in columns):
             raise self._line.fault("the server answers another question than was asked")
-        for row in range(page.rowCnt):
-            yield tuple(told[column][row] or "" for column in columns)
+        return [tuple(told[column][row] or "" for column in columns) for row in range(page.rowCnt)]
 
 
 def _inside(folder: str, name: str) -> str:

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 
 from irods.api_number import api_number
 from irods.auth import REQUEST_IS_MISSING_KEY, ClientAuthError
-from irods.connection import PlainTextPAMPasswordError
+from irods.connection import Connection, PlainTextPAMPasswordError
 from irods.exception import NetworkException, PycommandsException, iRODSException
 from irods.message import (
     ET,
@@ -103,6 +103,7 @@ class Line:
         self._device = device
         self._session = session
         self._connection = connection
+        self._socket = connection.socket
         self._timeout_s = timeout_s
         self.account: Final = account
         self.version: Final[tuple[int, ...]] = tuple(connection.server_version)
@@ -129,7 +130,7 @@ class Line:
         packed = request.pack()
         try:
             self._transmit(packed)
-            self._connection.socket.settimeout(max(wait_s, self._timeout_s))
+            self._socket.settimeout(max(wait_s, self._timeout_s))
             status, answer, errors = self._receive(room)
         except OSError as error:
             self.drop()
@@ -157,22 +158,21 @@ class Line:
     def close(self) -> None:
         """Say goodbye, not waiting long for an answer; never raises."""
         if not self.broken:
-            with suppress(OSError, ValueError, AttributeError, PycommandsException):
-                self._connection.socket.settimeout(min(_POLITE_S, self._timeout_s))
+            with suppress(OSError, ValueError, PycommandsException):
+                self._socket.settimeout(min(_POLITE_S, self._timeout_s))
                 self._connection.disconnect()
         self.drop()
 
     def drop(self) -> None:
-        """Hang up without a word."""
+        """Hang up without a word; the client's own goodbye forgets to close a socket whose TLS ends rudely."""
         self.broken = True
-        with suppress(OSError, AttributeError):
-            self._connection.socket.close()
-        self._connection.release(destroy=True)
+        with suppress(OSError):
+            self._socket.close()
 
     # -- bytes
 
     def _transmit(self, packed: bytes) -> None:
-        line = self._connection.socket
+        line = self._socket
         line.settimeout(self._timeout_s)
         rest = memoryview(packed)
         for start in range(0, len(packed), _SLICE):
@@ -195,7 +195,7 @@ class Line:
             raise ProtocolFault(self._device, f"the server announces {size} bytes where at most {most} make sense")
         taken = bytearray()
         while len(taken) < size:
-            piece = self._connection.socket.recv(min(size - len(taken), _TAKE))
+            piece = self._socket.recv(min(size - len(taken), _TAKE))
             if not piece:
                 raise ConnectionError("the server closed the connection")
             taken += piece
@@ -236,7 +236,7 @@ def open_line(device: str, account: Account, timeout_s: float) -> Line:
     known = _login(device, account)
     try:
         session = iRODSSession(auto_cleanup=False, connection_timeout=timeout_s, **known)
-        return Line(device, session, session.pool.get_connection(), account, timeout_s)
+        return Line(device, session, _dial(session), account, timeout_s)
     except iRODSException as error:
         raise login_error(device, int(getattr(error, "code", 0)), account.username) from error
     except ssl.SSLCertVerificationError as error:
@@ -256,6 +256,19 @@ def open_line(device: str, account: Account, timeout_s: float) -> Line:
     except _REFUSED_LOGINS as error:
         what = f"the login of {account.username} failed ({type(error).__name__})"
         raise AccessRefused(device, what, remedy="compare with what `iinit` says") from error
+
+
+def _dial(session: Any) -> Any:
+    """Return a connection that is logged in; leaves no socket behind where that fails."""
+    connection = Connection.__new__(Connection)
+    try:
+        connection.__init__(session.pool, session.pool.account)
+    except BaseException:
+        half_open = getattr(connection, "socket", None)
+        if half_open is not None:
+            half_open.close()
+        raise
+    return connection
 
 
 def _login(device: str, account: Account) -> Mapping[str, Any]:

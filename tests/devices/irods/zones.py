@@ -17,24 +17,24 @@ from v2xsync.model.items import NS_PER_S
 ROOT = "v2x"
 
 
-def options(zone: StandIn, **changes: Any) -> IrodsOptions:
+def options(standin: StandIn, /, **changes: Any) -> IrodsOptions:
     """Options of a device that has its root in the user's home."""
     usual: dict[str, Any] = {
-        "host": zone.host,
-        "port": zone.port,
-        "zone": zone.name,
-        "username": zone.username,
-        "password": zone.password,
-        "root": f"{zone.home}/{ROOT}",
+        "host": standin.host,
+        "port": standin.port,
+        "zone": standin.name,
+        "username": standin.username,
+        "password": standin.password,
+        "root": f"{standin.home}/{ROOT}",
         "timeout_s": 10.0,
     }
     return IrodsOptions(**(usual | changes))
 
 
 @contextmanager
-def connected(zone: StandIn, **changes: Any) -> Iterator[IrodsDevice]:
+def connected(standin: StandIn, /, **changes: Any) -> Iterator[IrodsDevice]:
     """A session that is logged in, and closed afterwards."""
-    device = IrodsDevice("cyverse", options(zone, **changes))
+    device = IrodsDevice("cyverse", options(standin, **changes))
     device.connect()
     yield device
     device.close()

@@ -100,6 +100,7 @@ class Zone:
         """Replica tokens of open objects: with one, another session may open the same object (parallel transfers)."""
         self._vault = vault
         self._ids = itertools.count(10_001)
+        self._collection_ids: dict[str, int] = {}
         self.collections: dict[str, dict[str, DataObject]] = {}
         for path in ("", f"/{name}", f"/{name}/home", f"/{name}/home/{username}", f"/{name}/trash"):
             self.collections[path or "/"] = {}
@@ -161,6 +162,10 @@ class Zone:
             raise Rejected(COLLECTION_NOT_EMPTY)
         for name in [*below, path]:
             del self.collections[name]
+
+    def id_of(self, collection: str) -> str:
+        """The catalog's number of a collection."""
+        return str(self._collection_ids.setdefault(collection, next(self._ids)))
 
     # -- data objects
 

@@ -38,8 +38,8 @@ class Faults:
     """So many calls are done, but the line closes before the answer."""
     drop_after_bytes: int | None = None
     """The line closes inside of a file's content, after so many bytes in either direction."""
-    answer: dict[int, bytes] = field(default_factory=dict)
-    """API number to the raw bytes that are sent instead of an answer."""
+    answer: dict[int, list[bytes | None]] = field(default_factory=dict)
+    """API number to the raw bytes that its next calls are answered with (nothing is done); None: the honest answer."""
 
     generation: int = 0
     """Sessions that logged in before the last `expire` are refused with -826000."""

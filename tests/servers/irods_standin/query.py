@@ -65,7 +65,7 @@ def _joined(zone: Zone, asked: set[int], in_collection: Callable[[str], bool] | 
             continue
         for name, found in held.items():
             for replica in found.replicas:
-                row = collection | _object_row(name, found, replica)
+                row = collection | {402: collection[500]} | _object_row(name, found, replica)
                 if any(column in AVU_COLUMNS for column in asked):
                     yield from (row | _avu_row(place, avu) for place, avu in enumerate(found.avus))
                 else:
@@ -74,7 +74,7 @@ def _joined(zone: Zone, asked: set[int], in_collection: Callable[[str], bool] | 
 
 def _collection_row(zone: Zone, path: str) -> Row:
     return {
-        500: str(9_000 + abs(hash(path)) % 1_000),
+        500: zone.id_of(path),
         501: path,
         502: zone.split(path)[0],
         503: zone.username,

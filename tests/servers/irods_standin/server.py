@@ -109,8 +109,11 @@ class StandIn:
         while True:
             message = wire.receive(line)
             if message.kind == "RODS_DISCONNECT":
+                if isinstance(line, ssl.SSLSocket):
+                    line.unwrap()
                 return
-            self._break(line, message.api)
+            if self._break(line, message.api):
+                continue
             try:
                 status, body, content = self._answer(session, agent, message, generation)
                 words = ""
@@ -126,8 +129,8 @@ class StandIn:
                 raise HangUp
             wire.send(line, status, body, content, wire.error_stack(status, words) if words else "")
 
-    def _break(self, line: socket.socket, api: int) -> None:
-        """Faults that come instead of an answer."""
+    def _break(self, line: socket.socket, api: int) -> bool:
+        """Faults that come instead of an answer; returns whether one was sent."""
         faults = self.faults
         faults.calls[api] += 1
         if faults.hit(faults.hang, api):
@@ -135,10 +138,11 @@ class StandIn:
             raise HangUp
         if faults.hit(faults.drop_before, api):
             raise HangUp
-        if api in faults.answer:
-            line.sendall(faults.answer.pop(api))
-            faults.released.wait()
-            raise HangUp
+        planned = faults.answer.get(api)
+        sent = planned.pop(0) if planned else None
+        if sent is not None:
+            line.sendall(sent)
+        return sent is not None
 
     def _answer(self, session: login.Login, agent: Agent, message: Message, generation: int) -> tuple[int, str, bytes]:
         if message.api in self.faults.refuse:
