@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from v2xsync.config.fields import Duration, HostKey, HostName, PathHere, Secret, Table
 from v2xsync.config.places import Place, folder_place, host_place
+from v2xsync.config.problems import Misfit
 from v2xsync.model.items import Proof
 from v2xsync.model.schedule import Arrival, Every, Schedule
 
@@ -71,6 +72,72 @@ class SftpOptions(DeviceOptions):
         return {key: path for key, path in named.items() if path is not None}
 
 
+class IrodsOptions(DeviceOptions):
+    """A collection of an iRODS zone; what is written here wins over the environment file.
+
+    The keys from `client_server_policy` on are those of ``irods_environment.json`` without their ``irods_``.
+    """
+
+    environment: PathHere | None = None
+    """``irods_environment.json``; the password is then taken from ``.irodsA`` where none is written here."""
+    host: HostName | None = None
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    zone: Annotated[str, Field(min_length=1)] | None = None
+    username: Annotated[str, Field(min_length=1)] | None = None
+    password: Secret | None = Field(default=None, repr=False)
+    auth: Literal["native", "pam_password"] | None = None
+    root: Annotated[str, Field(min_length=1)]
+    """The collection, from the zone down: ``/iplant/home/...``."""
+    metadata: dict[str, str] | None = None
+    """AVU pairs for every delivered file, beside source, element, sha256 and captured-at; not written: none at all."""
+    timeout: Annotated[Duration, Field(ge=1)] = 20.0
+    """Seconds of silence after which the server counts as gone."""
+
+    client_server_policy: Literal["CS_NEG_REQUIRE", "CS_NEG_DONT_CARE", "CS_NEG_REFUSE"] | None = None
+    client_server_negotiation: Literal["request_server_negotiation", "none"] | None = None
+    ssl_verify_server: Literal["hostname", "cert", "none"] | None = None
+    ssl_ca_certificate_file: PathHere | None = None
+    ssl_ca_certificate_path: PathHere | None = None
+    encryption_algorithm: str | None = None
+    encryption_key_size: int | None = None
+    encryption_num_hash_rounds: int | None = None
+    encryption_salt_size: int | None = None
+    default_resource: str | None = None
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if self.environment is None:
+            for key in ("host", "zone", "username"):
+                if getattr(self, key) is None:
+                    raise Misfit("the key is missing", remedy="write it, or name an `environment` file", key=key)
+        parts = self.root.rstrip("/").split("/")
+        if len(parts) < 2 or parts[0] or any(part in {"", ".", ".."} for part in parts[1:]):
+            what = f'"{self.root}" is not the path of a collection'
+            raise Misfit(what, remedy="write it from the zone down: /zone/home/...", key="root")
+        return self
+
+    def place(self) -> Place:
+        """Host and collection, or the environment file and collection; every user sees the same collections."""
+        if self.host is not None:
+            return host_place("irods", self.host, self.port or 1247, "", self.root)
+        return host_place("irods", str(self.environment), 0, "", self.root)
+
+    def needed_files(self) -> Mapping[str, Path]:
+        """The environment and the CA."""
+        named = {"environment": self.environment, "ssl_ca_certificate_file": self.ssl_ca_certificate_file}
+        return {key: path for key, path in named.items() if path is not None}
+
+    def settings(self) -> Mapping[str, str | int]:
+        """The written keys of the environment file."""
+        names = list(type(self).model_fields)
+        written = {name: getattr(self, name) for name in names[names.index("client_server_policy") :]}
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in written.items()
+            if value is not None
+        }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """What is known of a device type before a device of it is opened."""
@@ -103,4 +170,5 @@ class DeviceType:
 DEVICE_TYPES: Final[Mapping[str, DeviceType]] = {
     "local": DeviceType(LocalOptions, DeviceFacts(arrival=True, read_in_place=True)),
     "sftp": DeviceType(SftpOptions, DeviceFacts()),
+    "irods": DeviceType(IrodsOptions, DeviceFacts()),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from v2xsync.config.device_options import LocalOptions, SftpOptions
+from v2xsync.config.device_options import IrodsOptions, LocalOptions, SftpOptions
 from v2xsync.config.schema import DeviceConfig, StationConfig
 from v2xsync.config.secrets import SecretRef
 from v2xsync.devices.base import ArrivalHints
@@ -109,7 +109,7 @@ def _local(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
 def _sftp(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
     from v2xsync.devices.sftp import SftpDevice
 
-    return SftpDevice(device.name, ssh_options(config, device), clock.now)
+    return SftpDevice(device.name, ssh_options(config, device), clock.now, monotonic=clock.monotonic)
 
 
 def ssh_options(config: StationConfig, device: DeviceConfig) -> Any:
@@ -138,13 +138,41 @@ def secret(config: StationConfig, device: DeviceConfig, ref: SecretRef | None) -
     return None if ref is None else config.vault.opener(device.name, ref)
 
 
+def _irods(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    del clock
+    from v2xsync.devices import irods
+
+    options = _options(device, IrodsOptions)
+    return irods.IrodsDevice(
+        device.name,
+        irods.IrodsOptions(
+            root=options.root,
+            environment=options.environment,
+            host=options.host or "",
+            port=options.port,
+            zone=options.zone or "",
+            username=options.username or "",
+            password=secret(config, device, options.password),
+            auth=options.auth or "",
+            settings=options.settings(),
+            metadata=options.metadata,
+            timeout_s=options.timeout,
+            max_parallel=options.max_parallel,
+        ),
+    )
+
+
 def _options(device: DeviceConfig, kind: type[T]) -> T:
     if not isinstance(device.options, kind):
         raise ConfigError("its options do not fit its type", key=f"devices.{device.name}")
     return device.options
 
 
-_ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {"local": _local, "sftp": _sftp}
+_ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
+    "local": _local,
+    "sftp": _sftp,
+    "irods": _irods,
+}
 
 
 def _hints(config: StationConfig, station: Station) -> Mapping[str, Callable[[], ArrivalHints]]:
