@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from v2xsync.devices.memory import MemoryDevice
+from v2xsync.devices.memory import MEMORY, MemoryDevice
 from v2xsync.devices.memory_disk import MemoryDisk
 from v2xsync.engine.bells import Muster
 from v2xsync.engine.board import Board
@@ -25,6 +26,8 @@ from v2xsync.ledger.base import Ledger
 from v2xsync.ledger.sqlite import open_ledger
 from v2xsync.model.limits import RateStep
 from v2xsync.model.rules import Route
+
+TWO_WIDE = replace(MEMORY, max_parallel=2)
 
 START = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC"""
@@ -78,7 +81,8 @@ class Rig:
         return sorted({n for route in self.routes for n in (*route.sources, *route.targets)})
 
     def session(self, name: str) -> Any:
-        device = MemoryDevice(name, self.disks[name], **self.device_options.get(name, {}))
+        options = {"capabilities": TWO_WIDE, **self.device_options.get(name, {})}
+        device = MemoryDevice(name, self.disks[name], **options)
         return self.wrap[name](device) if name in self.wrap else device
 
     def build(self) -> None:
@@ -104,7 +108,9 @@ class Rig:
             device_patience=ONCE_DEVICES if self.once else SERVICE_DEVICES,
             once=self.once,
         )
-        self.crew = Crew(self.station, {n: (lambda n=n: self.session(n)) for n in names}, {})
+        self.crew = Crew(self.station, {name: partial(self.session, name) for name in names}, {})
+        for worker in self.crew.lanes.workers:
+            worker.look_s = 900.0  # nobody sets this clock: looking at it every minute would only cost time
         self.service = Service(self.crew, config_digest=repr(self.routes))
         self.service.take_up()
         if self.once:

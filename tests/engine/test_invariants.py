@@ -175,11 +175,11 @@ def mortal_rig(tmp_path: Path, countdown: list[int], *, after: bool) -> Rig:
     rig.wrap = {"box": wrap, "office": wrap, "cloud": wrap}
     rig.build()
     ledger = Mortal(rig.ledger, countdown, after=after, names=LEDGER_VERBS)
-    rig.station.ledger = ledger  # type: ignore[assignment]
-    rig.crew.committer._ledger = ledger  # type: ignore[assignment]
+    rig.station.ledger = ledger
+    rig.crew.committer._ledger = ledger
     store = Mortal(rig.station.store, countdown, after=after, names=STORE_VERBS)
-    rig.station.store = store  # type: ignore[assignment]
-    rig.crew.committer._store = store  # type: ignore[assignment]
+    rig.station.store = store
+    rig.crew.committer._store = store
     return rig
 
 

@@ -36,6 +36,8 @@ class Gate:
     last_end: float | None = None
     """When the last listing of an `every` or `arrival` schedule ended."""
     forced: bool = False
+    removing: bool = False
+    """Forced, and the removals that follow from that are not done yet."""
     unlisted: bool = True
     """A listing is owed: at the start, by force, by a hint, by a new run."""
 
@@ -85,7 +87,7 @@ class Gates:
         with self._lock:
             for gate in self._gates.values():
                 if self._named(gate, names):
-                    gate.forced = gate.unlisted = True
+                    gate.forced = gate.removing = gate.unlisted = True
 
     def pause(self, names: Collection[str]) -> None:
         """Nothing new starts for these routes or devices; empty: all."""
@@ -183,7 +185,7 @@ class Gates:
         now = self._clock.now()
         with self._lock:
             gates = list(self._at(FETCH, source))
-            if any(gate.forced for gate in gates):
+            if any(gate.forced or gate.removing for gate in gates):
                 return True
             return not self._only_forced and all(window_open(gate.schedule, now, self._zone) for gate in gates)
 
@@ -203,6 +205,12 @@ class Gates:
             if not fetching:
                 gate.unlisted = False
                 self._close(gate, keep_run=False)
+
+    def note_removed_all(self, source: str) -> None:
+        """Nothing is to be removed from `source` now: forced removal ends with the force that it follows from."""
+        with self._lock:
+            for gate in self._at(FETCH, source):
+                gate.removing = gate.removing and (gate.forced or self._gates[DELIVER, gate.route, ""].forced)
 
     def _close(self, gate: Gate, *, keep_run: bool) -> bool:
         if gate.unlisted or not (gate.forced or gate.running):
@@ -239,6 +247,8 @@ class Gates:
 
     def _changes_at(self, gate: Gate) -> float | None:
         now = self._clock.now()
+        if self.paused(gate.route, gate.device):
+            return None
         if isinstance(gate.schedule, Arrival):
             return None if gate.kind == DELIVER or gate.last_end is None else gate.last_end + SCAN_EVERY_S
         times = (self.next_time(gate.kind, gate.route, gate.device), closes_at(gate.schedule, now, self._zone))

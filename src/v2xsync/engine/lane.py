@@ -25,6 +25,9 @@ LOOK_S = 60.0
 STORE_PAUSE_S = 10.0
 """After trouble with the local store."""
 
+BLOCKED_S = 0.25
+"""Work that is due but was not taken is held up by something else: it is looked at again after this."""
+
 SHORTEST_S = 0.01
 """A rest below this would be lost in the clock's own rounding."""
 
@@ -45,6 +48,7 @@ class Worker:
         self._watch = watch
         self._make = make
         self._session: Any = None
+        self.look_s = LOOK_S
         self._used = False
         self._moved = 0
         """Bytes that the device had moved when it last was in trouble."""
@@ -95,10 +99,12 @@ class Worker:
         return self._rest_for(earliest(*(turn.next_at for turn in turns)))
 
     def _rest_for(self, next_at: float | None) -> float | None:
-        wait_s = None if next_at is None else _rest(next_at - self._station.clock.now())
+        wait_s = None if next_at is None else next_at - self._station.clock.now()
+        if wait_s is not None and wait_s <= 0:
+            wait_s = BLOCKED_S
         if self._station.once:
             return wait_s
-        return LOOK_S if wait_s is None else min(wait_s, LOOK_S)
+        return self.look_s if wait_s is None else max(SHORTEST_S, min(wait_s, self.look_s))
 
     # -- the session
 

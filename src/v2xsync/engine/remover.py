@@ -62,6 +62,7 @@ class Remover:
             folders, self._emptied = self._emptied, set()
             open_session().prune(_with_ancestors(folders))
             return WORKED
+        self._station.gates.note_removed_all(self._source)
         upcoming = self._claims.peek(lambda n, skip: self._claim(math.inf, n, skip))
         return Turn(worked=False, next_at=upcoming.next_at if upcoming and self._waits_for(upcoming) else None)
 

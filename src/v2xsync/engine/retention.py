@@ -36,7 +36,8 @@ class Retention:
     def _settle(self, task: ExpiryTask, now: float) -> None:
         verdict = self._judge(task, now)
         if not verdict.allowed:
-            wait = Setback(task.item_id, verdict.reason, verdict.not_before, task.route, counts=False)
+            again = verdict.not_before
+            wait = Setback(task.item_id, verdict.reason, again, task.route, counts=False, seen_at=task.next_at)
             self._station.ledger.postpone_expiry([wait])
             return
         users = self._station.ledger.users_of(task.store_path)
