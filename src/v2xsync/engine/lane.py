@@ -113,6 +113,8 @@ class Worker:
         if self._session is None:
             self._session = self._make()
         self._session.connect()
+        if self._watch and self._watch.error is not None and not self._session.capabilities.probeable:
+            self._session.probe()  # what becomes of a file there cannot be asked: none is given to it on trial
         self._used = True
         return self._session
 
@@ -128,7 +130,7 @@ class Worker:
             return STORE_PAUSE_S
         first = self._watch.error is None
         moved = self._station.board.moved(self._watch.device)
-        if moved > self._moved:
+        if moved > self._moved and isinstance(error, DeviceGone):
             self._watch.note_progress()
         self._moved = moved
         self._watch.note_trouble(error)
