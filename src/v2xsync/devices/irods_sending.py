@@ -30,6 +30,7 @@ from v2xsync.errors import (
     IntegrityError,
     ItemError,
     ItemFailed,
+    ItemMissing,
     ItemRefused,
     NameTaken,
     NoSpace,
@@ -66,6 +67,16 @@ def about(path: str, doing: str) -> Iterator[None]:
         yield
     except Refused as refused:
         raise item_error(path, refused, doing) from refused
+
+
+@contextmanager
+def _delivering(path: str, doing: str) -> Iterator[None]:
+    """As `about`, for a file on its way here: "not there" must not be taken for news of its source."""
+    try:
+        with about(path, doing):
+            yield
+    except ItemMissing as error:
+        raise ItemFailed(path, f"the server failed to {doing}: {error.what}") from error
 
 
 def require_carried(path: str, absolute: str) -> str:
@@ -174,10 +185,10 @@ class Sender:
         """Bring the partial to its whole content, time and metadata; or report why not."""
         try:
             self._make_folder(request.path)
-            with about(request.path, "write it"):
+            with _delivering(request.path, "write it"):
                 sha256 = self._fill(request, partial)
             self._set_time(request)
-            with about(request.path, "attach metadata to it"):
+            with _delivering(request.path, "attach metadata to it"):
                 self._describe(request, sha256)
         except ItemError as error:
             self.learned.folders.clear()
@@ -307,7 +318,7 @@ class Sender:
         for request in written:
             try:
                 self._check(request, standing.get(request.partial))
-                with about(request.path, "give it its final name"):
+                with _delivering(request.path, "give it its final name"):
                     self._rename(request)
             except ItemError as error:
                 self.feed.failed(request.token, error)

@@ -320,4 +320,10 @@ def _check(flight: InFlight, fetched: Fetched) -> ItemError | None:
             flight.task.path, "the device sent another number of bytes than it said",
             expected=str(asked.size), got=str(partial.frontier),
         )  # fmt: skip
+    told = fetched.digest
+    if told is not None and told.algorithm == "sha256" and told.value != partial.sha256:
+        return IntegrityError(
+            flight.task.path, "what arrived is not what the device's own digest says",
+            expected=told.value, got=partial.sha256,
+        )  # fmt: skip
     return None

@@ -1,4 +1,4 @@
-"""From ``[devices.NAME]`` to a session: keys and mistakes; and a station that delivers to a zone and fetches from one."""
+"""From ``[devices.NAME]`` to a session: keys, mistakes, and whole runs that deliver to a zone and fetch from one."""
 
 from __future__ import annotations
 

@@ -232,8 +232,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("code", "kind"),
         [
-            (-808_000, ItemMissing),
-            (-358_000, ItemMissing),
+            (-808_000, ItemFailed),
+            (-358_000, ItemFailed),
             (-818_000, ItemRefused),
             (-830_000, ItemRefused),
             (-405_000, ItemFailed),
@@ -264,6 +264,22 @@ class TestRefusals:
         assert feed.errors[0].path == "a.csv"
         assert str(code) in feed.errors[0].what
         assert "rule said: [31m no" in feed.errors[0].what, "the server's own words, made harmless"
+
+    @pytest.mark.parametrize("api", [OPEN, CLOSE, RENAME, QUERY])
+    def test_a_target_never_speaks_as_if_the_source_were_missing(self, zone: StandIn, far: ZoneFarSide, api: int):
+        """A streamed delivery would take ItemMissing for news of its source."""
+        zone.faults.refuse[api] = -814_000
+        with connected(zone) as device:
+            error = send(device, request("a.csv", DATA), data=DATA).errors[0]
+        assert type(error) is ItemFailed
+
+    def test_a_source_file_that_went_is_missing(self, zone: StandIn, far: ZoneFarSide):
+        far.plant("a.csv", DATA)
+        with connected(zone) as device:
+            requests = ask(device, ["a.csv"])
+            zone.faults.refuse[OPEN] = -358_000
+            device.fetch(requests, sink := Collected())
+        assert type(sink.errors[0]) is ItemMissing
 
     @pytest.mark.parametrize("code", [-312_000, -809_000, -833_000, -834_000])
     def test_every_way_to_say_that_a_name_is_taken(self, zone: StandIn, far: ZoneFarSide, code: int):
@@ -356,11 +372,10 @@ class TestHousekeeping:
         far.plant("a.csv", DATA)
         zone.faults.refuse[OPEN] = -818_000
         with connected(zone) as device:
-            requests = ask(device, ["a.csv"]) * 20
-            sink = Collected()
-            for one in requests:
+            (one,) = ask(device, ["a.csv"])
+            for _ in range(20):
                 device.fetch([one], sink := Collected())
-            assert isinstance(sink.errors[0], ItemRefused)
+                assert isinstance(sink.errors[0], ItemRefused)
             assert (zone.sessions, zone.faults.logins) == (1, 1)
 
     def test_a_listing_that_is_left_early_leaves_no_question_open(self, zone: StandIn, far: ZoneFarSide):
