@@ -16,7 +16,7 @@ from v2xsync.devices.memory import ACKNOWLEDGING, UNTIMED, Lie
 from v2xsync.devices.memory_disk import MemoryDisk
 from v2xsync.errors import DeviceGone
 from v2xsync.model.custody import DeliveryState
-from v2xsync.model.items import Proof
+from v2xsync.model.items import Proof, Unlistable
 from v2xsync.model.rules import After, RemoveRule
 from v2xsync.model.views import DeviceState
 
@@ -174,10 +174,10 @@ def mortal_rig(tmp_path: Path, countdown: list[int], *, after: bool) -> Rig:
     wrap = lambda device: Mortal(device, countdown, after=after, names=DEVICE_VERBS)  # noqa: E731
     rig.wrap = {"box": wrap, "office": wrap, "cloud": wrap}
     rig.build()
-    ledger = Mortal(rig.ledger, countdown, after=after, names=LEDGER_VERBS)
+    ledger: Any = Mortal(rig.ledger, countdown, after=after, names=LEDGER_VERBS)
     rig.station.ledger = ledger
     rig.crew.committer._ledger = ledger
-    store = Mortal(rig.station.store, countdown, after=after, names=STORE_VERBS)
+    store: Any = Mortal(rig.station.store, countdown, after=after, names=STORE_VERBS)
     rig.station.store = store
     rig.crew.committer._store = store
     return rig
@@ -442,6 +442,27 @@ def test_names_that_cannot_be_stored_are_held_with_their_reason(tmp_path: Path) 
     assert rig.on("box") == {"\x01" * 200: b"x"}
     assert [hold.path for hold in rig.ledger.holds()] == ["\x01" * 200]
     assert "too long" in rig.ledger.holds()[0].reason or "255" in rig.ledger.holds()[0].reason
+
+
+def test_a_name_that_leads_out_of_the_root_is_held_and_its_neighbours_are_fetched(tmp_path: Path) -> None:
+    """Invariant 9: a listing that offers `../../etc/x` or an absolute path."""
+
+    class Hostile(FaultySource):
+        """Offers names that lead elsewhere, beside an honest one."""
+
+        def list(self) -> Any:
+            yield from super().list()
+            yield Unlistable("../../etc/x", "the name leads out of the folder")
+            yield Unlistable("/etc/passwd", "the name is absolute")
+
+    rig = Rig(tmp_path, (route(),), wrap={"box": lambda device: Hostile(device, Faults(), "box")})
+    rig.plant("box", "a.csv", b"a")
+
+    rig.run()
+
+    assert rig.on("office") == {"box/a.csv": b"a"}
+    assert sorted(hold.path for hold in rig.ledger.holds()) == ["../../etc/x", "/etc/passwd"]
+    assert all("unsafe" in hold.reason for hold in rig.ledger.holds())
 
 
 # --- 10. vehicles come first
