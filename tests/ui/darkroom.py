@@ -70,14 +70,14 @@ def enlarge(svg: Path) -> None:
 
 
 def photograph_the_demo() -> None:
-    """Run the demo in a pseudo-terminal and press its own key for a screenshot once files move."""
+    """Run the demo in a pseudo-terminal, and press its own key for a screenshot once its bad line came back."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "v2xsync", "demo"]
         terminal = Terminal(command, Path(folder), (120, 36), os.environ | PLAIN_TERMINAL)
         try:
-            terminal.wait_for(b" left")
+            terminal.wait_for(b"is back")
             terminal.type(F8)
-            terminal.wait_for(b"Saved ")
+            terminal.wait_for(b"Saved")
             terminal.type(b"q")
             terminal.wait_for(b"Stop now")
             terminal.type(b"s")

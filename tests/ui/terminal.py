@@ -50,6 +50,10 @@ class Terminal:
     def close(self) -> None:
         """End the program and the terminal."""
         if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
         os.close(self.master)

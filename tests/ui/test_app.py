@@ -388,3 +388,22 @@ async def test_files_that_have_begun_stand_above_those_that_have_not():
     async with station_on_screen(station) as hand:
         rows = hand.app.main.query_one(QueuePane).lines.rows
         assert [row.item_id for row in rows[:5]] == [4, 6, 1, 2, 3]
+
+
+async def test_the_palette_opens_the_filter_too():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("ctrl+p", *"filter")
+        await hand.pilot.pause(0.2)
+        await hand.press("enter", *"clay")
+        assert "/clay 1 of 6" in hand.screen
+
+
+async def test_after_a_dialog_the_screen_is_fresh_at_the_next_pull():
+    async with station_on_screen(scenes.busy()) as hand:
+        await hand.press("q")
+        hand.station.change(holds=7)
+        hand.app.pull()
+        await hand.press("escape")
+        hand.app.pull()
+        await hand.settle()
+        assert "Holds (7)" in hand.screen

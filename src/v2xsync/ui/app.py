@@ -27,8 +27,6 @@ from v2xsync.ui.screens.dialog import Dialog
 from v2xsync.ui.screens.main import MainScreen
 from v2xsync.ui.screens.story import DeviceScreen, HelpScreen, WhyScreen
 
-NOTICE_S = 5.0
-
 
 class CourierApp(App[QuitChoice]):
     """The window onto a station."""
@@ -39,22 +37,22 @@ class CourierApp(App[QuitChoice]):
         Binding(key.keys, key.action, key.label, show=False, tooltip=key.tells, id=key.id, priority=key.at_once)
         for key in keys.KEYS
     ]
-    NOTIFICATION_TIMEOUT = NOTICE_S
+    NOTIFICATION_TIMEOUT = 5.0
 
     def __init__(self, facade: Facade, options: UiOptions) -> None:
         super().__init__()
         self.facade = facade
         self.options = options
         self.animation_level = "none"
-        ascii_only = True if options.low_bandwidth and options.ascii is None else options.ascii
+        ascii_only = options.low_bandwidth or None if options.ascii is None else options.ascii
         signs = glyphs.chosen(ascii_only=ascii_only, environ=os.environ)
         self.set_class(signs.ascii, "-ascii")
         self.camera = Camera(facade, options, signs)
         self.pace = Pace(wanted_fps(options, os.environ))
         self.main = MainScreen(facade, options.keys)
         self.choice: QuitChoice | None = None
-        self._drawn: tuple[int, int] = (-1, 0)
-        self._due = 0.0
+        self._drawn: tuple[object, ...] = ()
+        self._due: float | None = None
         self._repeats: tuple[str, int] = ("", 0)
         self._event_loop: asyncio.AbstractEventLoop | None = None
         for theme in themes.THEMES:
@@ -78,15 +76,11 @@ class CourierApp(App[QuitChoice]):
             self.set_keymap(self.options.keys)
             for problem in keys.problems(self.options.keys):
                 self.say(f"Key map: {problem}", "warning")
-        self.call_after_refresh(self._begin)
-
-    def _begin(self) -> None:
-        self.pull()
-        self._due = self.options.ticks() + self.pace.period
-        self.set_timer(self.pace.period, self._tick)
+        self.call_after_refresh(self._tick)
 
     def _tick(self) -> None:
-        period = self.pace.tick(max(0.0, self.options.ticks() - self._due))
+        now = self.options.ticks()
+        period = self.pace.tick(max(0.0, now - (now if self._due is None else self._due)))
         self.pull()
         self._due = self.options.ticks() + period
         self.set_timer(period, self._tick)
@@ -100,12 +94,11 @@ class CourierApp(App[QuitChoice]):
         if picture.view.state is StationState.STOPPED:
             self.exit(self.choice or QuitChoice.ENDED)
             return
-        drawn = (picture.view.generation, int(picture.ink.moment.now))  # once a second for words like "away 2 h"
-        if drawn == self._drawn and not at_once:
-            return
-        self._drawn = drawn
-        with self.batch_update():
-            if isinstance(front, MainScreen | Dialog):
+        # once a second even where nothing changed, for words like "away 2 h"
+        drawn = (front, picture.view.generation, int(picture.ink.moment.now))
+        if isinstance(front, MainScreen | Dialog) and (at_once or drawn != self._drawn):
+            self._drawn = drawn
+            with self.batch_update():
                 front.show(picture)
 
     def look_again(self) -> None:
@@ -238,8 +231,10 @@ class CourierApp(App[QuitChoice]):
         """Save this screen as an SVG."""
         moment = self._picture().ink.moment
         name = f"v2xsync-{self.main.current}-{moment.local(moment.now):%Y%m%d-%H%M%S}.svg"
+        folder = self.options.pictures or Path.cwd()
         try:
-            self.say(f"Saved {self.save_screenshot(name, str(self.options.pictures or Path.cwd()))}")
+            self.save_screenshot(name, str(folder))
+            self.say(f"Saved {name} in {folder}")
         except OSError as error:
             self.say(f"The picture could not be saved: {error.strerror}", "error")
 
@@ -252,7 +247,3 @@ class CourierApp(App[QuitChoice]):
 
     def _picture(self) -> Picture:
         return self.main.picture or self.camera.take(0, slow=False)
-
-    def on_screen_resume(self) -> None:
-        """The main screen is in front again."""
-        self._drawn = (-1, 0)

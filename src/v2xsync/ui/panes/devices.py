@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from v2xsync.model.views import DeviceState, DeviceView
 from v2xsync.ui import words
-from v2xsync.ui.cells import right, width_of
+from v2xsync.ui.cells import width_of
 from v2xsync.ui.ink import Ink, Line, Piece
 from v2xsync.ui.look import Sort
 from v2xsync.ui.states import DEVICE, Face
@@ -14,8 +14,9 @@ from v2xsync.ui.states import DEVICE, Face
 REQUESTED = Face("requested", "requested", "accent")
 
 FIGURE_CELLS = 13
-WIDE_CELLS = 34
-"""From this width on the state word gets a column of its own."""
+WIDE_FIGURE_CELLS = 18
+WIDE_CELLS = 32
+"""From this width on a rate has its state beside it."""
 
 GRAVITY = (
     DeviceState.REFUSED,
@@ -51,20 +52,11 @@ class DeviceLook:
         return f"{row.name} {row.type} {row.state.value}"
 
     def draw(self, row: DeviceView, width: int, ink: Ink) -> Line:
-        """Sign, name, and the figure that matters most now."""
+        """Sign, name, and on the right the state with the figure that matters most now."""
         face = face_of(row, ink)
-        figure = remark(row, ink)
-        if width >= WIDE_CELLS:
-            name = width - 2 - 10 - FIGURE_CELLS
-            return (
-                ink.sign(face),
-                ink.cell(row.name, name, cut="middle"),
-                ink.cell(f" {face.word}", 10, face.tone),
-                Piece(right(figure, FIGURE_CELLS), "plain" if row.active else "quiet"),
-            )
-        figure = _short(row, face, figure, width - 3 - width_of(row.name))
-        name = width - 3 - len(figure)
-        return (ink.sign(face), ink.cell(row.name, name, cut="middle"), Piece(f" {figure}", face.tone))
+        figure = _short(row, face, remark(row, ink), width)
+        name = ink.cell(row.name, width - 3 - len(figure), cut="middle")
+        return (ink.sign(face), name, Piece(f" {figure}", face.tone))
 
     def empty(self, ink: Ink) -> Line:
         """Said where the config has none."""
@@ -90,12 +82,12 @@ def remark(row: DeviceView, ink: Ink) -> str:
     return ""
 
 
-def _short(row: DeviceView, face: Face, figure: str, room: int) -> str:
-    """State and figure beside a name that leaves `room` cells; a rate speaks for itself, trouble keeps its word."""
+def _short(row: DeviceView, face: Face, figure: str, width: int) -> str:
+    """State and figure, as far as the name leaves room: a rate or a backlog speaks for itself, trouble is named."""
     if face is REQUESTED or not figure:
         return face.word
-    if row.state is DeviceState.BUSY and words.rate(row.rate):
-        return figure
-    both = f"{face.word} {figure}"
-    alone = figure if row.state is DeviceState.UP else face.word
-    return next((text for text in (both, alone) if len(text) <= min(FIGURE_CELLS, room)), alone[:FIGURE_CELLS])
+    alone = figure if row.state in {DeviceState.UP, DeviceState.BUSY} else face.word
+    if width < WIDE_CELLS and row.state is DeviceState.BUSY and words.rate(row.rate):
+        return alone
+    most = min(WIDE_FIGURE_CELLS if width >= WIDE_CELLS else FIGURE_CELLS, width - 3 - width_of(row.name))
+    return next((text for text in (f"{face.word} {figure}", alone) if len(text) <= most), alone[:FIGURE_CELLS])

@@ -146,7 +146,9 @@ class QueuePane(Pane[Work]):
     def __init__(self, *, css_id: str = "queue") -> None:
         super().__init__(QueueLook(), css_id=css_id)
         self._moving: Sequence[TransferView] = ()
+        self._keys: frozenset[Hashable] = frozenset()
         self._waiting: Sequence[QueueRow] = ()
+        self._rest: Sequence[QueueRow] = ()
         self._taken_s = 0
         self._rows: Sequence[Work] = ()
 
@@ -159,11 +161,17 @@ class QueuePane(Pane[Work]):
         second = int(picture.ink.moment.now)
         waiting = view.queue if picture.at_once or second != self._taken_s else self._waiting
         if view.transfers is not self._moving or waiting is not self._waiting:
-            self._moving, self._waiting, self._taken_s = view.transfers, waiting, second
-            moving = {key_of(row) for row in view.transfers}
-            begun = sorted(view.transfers, key=lambda row: row.position <= 0)
-            self._rows = (*begun, *(row for row in waiting if key_of(row) not in moving))
+            self._taken_s = second
+            self._take(view.transfers, waiting)
         self.show_rows(self._rows, picture.ink, self._remark_of(picture))
+
+    def _take(self, moving: Sequence[TransferView], waiting: Sequence[QueueRow]) -> None:
+        """Put the rows together; the long part is looked through only when it, or what moves, is another."""
+        keys = frozenset(key_of(row) for row in moving)
+        if waiting is not self._waiting or keys != self._keys:
+            self._rest = tuple(row for row in waiting if key_of(row) not in keys)
+        self._moving, self._keys, self._waiting = moving, keys, waiting
+        self._rows = (*sorted(moving, key=lambda row: row.position <= 0), *self._rest)
 
     def _remark_of(self, picture: Picture) -> Line:
         totals = picture.view.totals
