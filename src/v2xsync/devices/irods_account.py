@@ -59,7 +59,10 @@ class IrodsOptions:
     """``native`` or ``pam_password``; empty: as the environment file says."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] | None = None
-    """AVU pairs for every file that is sent, beside source, element, sha256 and captured-at; None: no metadata."""
+    """AVU pairs for every file that is sent, beside source, element, sha256 and captured-at; None: no metadata.
+
+    Values may hold layout fields (``{source}``, ``{date}``, ...).
+    """
     timeout_s: float = 20.0
     """Seconds of silence after which the server counts as gone."""
     max_parallel: int = 4

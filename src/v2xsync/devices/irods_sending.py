@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ _RENAME_OBJECT: Final = 11
 _TOUCHES: Final = (4, 2, 9)
 _LATEST_TIME_S: Final = 2**31 - 1
 _LONGEST_PATH: Final = 1023
+_FIELD: Final = re.compile(r"\{(\w+)\}")
 
 
 def groups(requests: Iterable[T], size: int = GROUP) -> Iterator[list[T]]:
@@ -300,7 +302,8 @@ class Sender:
             return
         place = self.catalog.at(request.partial)
         known = {name: request.facts.get(name, "") for name in ("source", "element")}
-        pairs = {**known, "sha256": sha256, "captured-at": _moment(request.mtime_ns), **self.metadata}
+        wished = {name: _filled(value, request.facts) for name, value in self.metadata.items()}
+        pairs = {**known, "sha256": sha256, "captured-at": _moment(request.mtime_ns), **wished}
         for name, value in pairs.items():
             if value:
                 self.line.ask("MOD_AVU_METADATA_AN", MetadataRequest("set", "-d", place, name, value))
@@ -360,6 +363,11 @@ class Sender:
             what = f"whether it has its final name is not known: {error.what}"
             self.feed.failed(request.token, OutcomeUnknown(request.path, what))
             raise
+
+
+def _filled(value: str, facts: Mapping[str, str]) -> str:
+    """Put layout fields in; braces around anything else stay as they are."""
+    return _FIELD.sub(lambda found: facts.get(found[1], found[0]), value)
 
 
 def _moment(mtime_ns: int | None) -> str:

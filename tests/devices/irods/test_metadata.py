@@ -32,6 +32,14 @@ def test_every_file_says_where_it_comes_from(zone: StandIn, far: ZoneFarSide):
     }
 
 
+def test_values_may_hold_layout_fields(zone: StandIn, far: ZoneFarSide):
+    wishes = {"site": "{source} of {path}", "odd": "{unknown} {} {", "source": "overruled"}
+    with connected(zone, metadata=wishes) as device:
+        send(device, request("a.csv", DATA), data=DATA)
+    found = avus(zone, far, "a.csv")
+    assert (found["site"], found["odd"], found["source"]) == ("clay-11th of a.csv", "{unknown} {} {", "overruled")
+
+
 def test_streamed_content_gets_its_hash_too(zone: StandIn, far: ZoneFarSide):
     with connected(zone, metadata={}) as device:
         send(device, request("a.csv", DATA, known=False), data=DATA)
