@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, model_validator
 
-from v2xsync.config.fields import Duration, HostKey, HostName, PathHere, Secret, Table
+from v2xsync.config.fields import Duration, HostKey, HostName, PathHere, Secret, Size, Table
+from v2xsync.config.form_values import FieldValue, Headers, WebAddress, judge_flight_review
 from v2xsync.config.places import Place, folder_place, host_place
 from v2xsync.config.problems import Misfit
 from v2xsync.model.items import Proof
@@ -138,6 +140,85 @@ class IrodsOptions(DeviceOptions):
         }
 
 
+class PostOptions(DeviceOptions):
+    """A server that takes each file by HTTP POST, and cannot be asked about it afterwards."""
+
+    max_parallel: Annotated[int, Field(ge=1, le=64)] = 2
+    url: WebAddress
+    form: Literal["flight_review", "multipart", "raw"] = "flight_review"
+    fields: Mapping[str, FieldValue] = Field(default_factory=dict, repr=False)
+    """What goes along with each file; texts may hold layout fields in braces."""
+    file_part: Annotated[str, Field(min_length=1)] | None = None
+    """Name of the file's part in the form `multipart`."""
+    headers: Headers = Field(default_factory=dict, repr=False)
+    token: Secret | None = Field(default=None, repr=False)
+    username: Annotated[str, Field(min_length=1)] | None = None
+    password: Secret | None = Field(default=None, repr=False)
+    ca: PathHere | None = None
+    """A file of authorities (PEM) that alone are trusted."""
+    max_size: Size | None = None
+    """Larger files are set aside and not sent."""
+    timeout: Annotated[Duration, Field(ge=1)] = 60.0
+    """Seconds of silence after which the server counts as gone; it may take longer to answer a large file."""
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if self.form == "raw" and self.fields:
+            raise Misfit(
+                "the form raw has no fields", remedy='take them out, or write form = "multipart"', key="fields"
+            )
+        if self.form != "multipart" and self.file_part is not None:
+            raise Misfit("only the form multipart lets you name it", remedy="take it out", key="file_part")
+        if self.form == "flight_review":
+            judge_flight_review(self.fields)
+        if (self.username is None) != (self.password is None):
+            raise Misfit("a login has a name and a password", remedy="write both, or neither", key="username")
+        if self.token is not None and self.password is not None:
+            raise Misfit("one login is enough", remedy="write `token`, or `username` and `password`", key="token")
+        return self
+
+    def needed_files(self) -> Mapping[str, Path]:
+        """The file of authorities."""
+        return {} if self.ca is None else {"ca": self.ca}
+
+
+class WebdavOptions(DeviceOptions):
+    """A folder of a WebDAV server: `root` below `url`."""
+
+    url: WebAddress
+    root: str = ""
+    """Plain text, where `url` is percent-encoded."""
+    username: Annotated[str, Field(min_length=1)] | None = None
+    password: Secret | None = Field(default=None, repr=False)
+    ca: PathHere | None = None
+    """A file of authorities (PEM) that alone are trusted."""
+    timeout: Annotated[Duration, Field(ge=1)] = 20.0
+    """Seconds of silence after which the server counts as gone; it may take longer to answer a large file."""
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.query:
+            raise Misfit("a folder has no query", remedy="take out what stands behind ?", key="url")
+        for key, path in (("url", unquote(parts.path)), ("root", self.root)):
+            if not path.isprintable() or not {".", ".."}.isdisjoint(path.split("/")):
+                raise Misfit("this is no clean path", remedy="write it without . and .. in it", key=key)
+        if (self.username is None) != (self.password is None):
+            raise Misfit("a login has a name and a password", remedy="write both, or neither", key="username")
+        return self
+
+    def place(self) -> Place:
+        """Host, port and folder, whatever the scheme."""
+        parts = urlsplit(self.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        path = f"/{unquote(parts.path)}/{self.root}"
+        return host_place("webdav", parts.hostname or "", port, self.username or "", path)
+
+    def needed_files(self) -> Mapping[str, Path]:
+        """The file of authorities."""
+        return {} if self.ca is None else {"ca": self.ca}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """What is known of a device type before a device of it is opened."""
@@ -171,4 +252,6 @@ DEVICE_TYPES: Final[Mapping[str, DeviceType]] = {
     "local": DeviceType(LocalOptions, DeviceFacts(arrival=True, read_in_place=True)),
     "sftp": DeviceType(SftpOptions, DeviceFacts()),
     "irods": DeviceType(IrodsOptions, DeviceFacts()),
+    "webdav": DeviceType(WebdavOptions, DeviceFacts()),
+    "post": DeviceType(PostOptions, DeviceFacts(can_be_source=False, delivery_proof=Proof.ACK)),
 }

@@ -117,5 +117,6 @@ def _judge_files(drafts: Mapping[str, DeviceDraft], problems: Problems) -> None:
 def _secrets(drafts: Mapping[str, DeviceDraft]) -> Iterator[tuple[str, SecretRef]]:
     for draft in drafts.values():
         for option, value in draft.options or ():
-            if isinstance(value, SecretRef):
-                yield dotted("devices", draft.name, option), value
+            for inner, held in value.items() if isinstance(value, Mapping) else [("", value)]:
+                if isinstance(held, SecretRef):
+                    yield dotted("devices", draft.name, option, inner), held

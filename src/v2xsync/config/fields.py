@@ -52,7 +52,8 @@ def _path(value: object, info: ValidationInfo) -> Path:
     return _context(info).resolve(value)
 
 
-def _secret(value: object, info: ValidationInfo) -> SecretRef:
+def secret_here(value: object, info: ValidationInfo) -> SecretRef:
+    """Return where the secret is that `value` stands for, its file resolved against the folder of the config."""
     secret = parse_secret(value)
     if secret.kind != "file":
         return secret
@@ -134,7 +135,7 @@ def _element_patterns(name: str, given: object) -> tuple[str, ...]:
 
 
 PathHere = Annotated[Path, BeforeValidator(_path)]
-Secret = Annotated[SecretRef, BeforeValidator(_secret)]
+Secret = Annotated[SecretRef, BeforeValidator(secret_here)]
 Size = Annotated[int, BeforeValidator(size_bytes)]
 Rate = Annotated[float | None, BeforeValidator(rate_bytes_per_s)]
 Duration = Annotated[float, BeforeValidator(duration_s)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from v2xsync.config.device_options import IrodsOptions, LocalOptions, SftpOptions
+from v2xsync.config.device_options import IrodsOptions, LocalOptions, PostOptions, SftpOptions, WebdavOptions
 from v2xsync.config.schema import DeviceConfig, StationConfig
 from v2xsync.config.secrets import SecretRef
 from v2xsync.devices.base import ArrivalHints
@@ -27,6 +27,7 @@ from v2xsync.ledger.base import Ledger
 from v2xsync.model.schedule import Arrival
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 KNOWN_HOSTS = "known_hosts"
 """Pinned host keys, in the state folder."""
@@ -162,6 +163,60 @@ def _irods(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
     )
 
 
+def _webdav(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    from v2xsync.devices import webdav
+
+    options = _options(device, WebdavOptions)
+    return webdav.WebdavDevice(
+        device.name,
+        webdav.WebdavOptions(
+            url=options.url,
+            root=options.root,
+            username=options.username or "",
+            password=secret(config, device, options.password) or "",
+            ca=options.ca,
+            timeout_s=options.timeout,
+            max_parallel=options.max_parallel,
+        ),
+        clock.now,
+    )
+
+
+def _post(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    del clock
+    from v2xsync.devices import post
+
+    options = _options(device, PostOptions)
+    return post.PostDevice(
+        device.name,
+        post.PostOptions(
+            url=options.url,
+            form=post.Form(options.form),
+            fields=_read_late(config, device, options.fields),
+            file_part=options.file_part or "file",
+            headers=_read_late(config, device, options.headers),
+            token=secret(config, device, options.token),
+            username=options.username or "",
+            password=secret(config, device, options.password),
+            ca=options.ca,
+            max_size=options.max_size,
+            timeout_s=options.timeout,
+            max_parallel=options.max_parallel,
+        ),
+    )
+
+
+def _read_late(
+    config: StationConfig, device: DeviceConfig, values: Mapping[str, V | SecretRef]
+) -> dict[str, V | Callable[[], str]]:
+    """`values`, those that lie elsewhere as what reads them when a session is opened."""
+    vault = config.vault
+    return {
+        name: vault.opener(device.name, value) if isinstance(value, SecretRef) else value
+        for name, value in values.items()
+    }
+
+
 def _options(device: DeviceConfig, kind: type[T]) -> T:
     if not isinstance(device.options, kind):
         raise ConfigError("its options do not fit its type", key=f"devices.{device.name}")
@@ -172,6 +227,8 @@ _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
     "local": _local,
     "sftp": _sftp,
     "irods": _irods,
+    "post": _post,
+    "webdav": _webdav,
 }
 
 
