@@ -3,7 +3,7 @@
 What every user of this page can rely on:
 
 * No redirect is followed: a login must not travel to an address that the config does not name.
-* Certificates are always checked: against the system's authorities and Mozilla's, or only against those in the file `ca`.
+* Certificates are checked, always: against the system's authorities and Mozilla's, or only against those in `ca`.
 * A proxy is used where the environment names one (``HTTPS_PROXY``, ``NO_PROXY``), never towards this machine itself.
 * No compression is asked for; whoever reads a body reads it raw, so that no answer can unfold in memory.
 * Of a refused login no more than `_MOST_REFUSAL_BYTES` are read (httpx would read all of it before its second try).
