@@ -36,22 +36,21 @@ def faulty_target(*plan: FaultAt) -> tuple[Faults, Any]:
 
 def test_files_that_appear_during_the_run_are_never_removed_unseen(tmp_path: Path) -> None:
     """Invariant 1: a file that came after the listing, in the same folder, stays."""
-    rig = Rig(tmp_path, (route(),))
+
+    class Late(FaultySource):
+        """Two files appear right behind the listing."""
+
+        def list(self) -> Any:
+            yield from super().list()
+            rig.plant("box", "archive/day/late.csv", b"late")
+            rig.plant("box", "archive/day/.hidden", b"hidden")
+
+    rig = Rig(tmp_path, (route(),), wrap={"box": lambda device: Late(device, Faults(), "box")})
     rig.plant("box", "archive/day/a.csv", b"a")
-    session = rig.session("box")
-    original_list = type(session).list
 
-    def list_then_plant(self: Any) -> Any:
-        yield from original_list(self)
-        rig.plant("box", "archive/day/late.csv", b"late")
-        rig.plant("box", "archive/day/.hidden", b"hidden")
-
-    class Late(type(session)):  # type: ignore[misc]
-        list = list_then_plant
-
-    rig.session = lambda name: Late(name, rig.disks[name]) if name == "box" else type(session)(name, rig.disks[name])  # type: ignore[method-assign]
     rig.run()
 
+    assert rig.on("office") == {"box/archive/day/a.csv": b"a"}
     assert rig.on("box") == {"archive/day/late.csv": b"late", "archive/day/.hidden": b"hidden"}
 
 

@@ -266,3 +266,28 @@ def test_a_target_added_later_gets_what_the_store_still_keeps(tmp_path: Path) ->
     rig.build()
     rig.run(for_s=600.0)
     assert rig.on("cloud") == {"box/a.csv": b"a"}
+
+
+# --- time
+
+
+def test_a_clock_that_was_far_ahead_does_not_stop_the_daily_run(tmp_path: Path) -> None:
+    rig = station(tmp_path, at(1) + 400 * 24 * HOUR_S, **daily())
+    rig.run(for_s=60.0)
+    rig.clock.at = at(1)
+    rig.plant("box", "a.csv", b"a")
+
+    rig.build()
+    rig.run(for_s=60.0)
+
+    assert rig.on("office") == {"box/a.csv": b"a"}
+
+
+def test_stale_partials_leave_the_store_at_the_next_start(tmp_path: Path) -> None:
+    rig = station(tmp_path, at(12))
+    stale = tmp_path / "store" / ".v2xsync" / "77.part"
+    stale.write_bytes(b"of an item that nobody wants any more")
+
+    rig.build()
+
+    assert not stale.exists()

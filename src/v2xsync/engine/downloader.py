@@ -67,6 +67,7 @@ class Downloader:
         self._came_to: dict[int, int] = {}
         """How far each file in flight had come when a connection last broke, in bytes."""
         self._one_by_one = False
+        self._told_full = False
 
     @property
     def in_hand(self) -> int:
@@ -107,10 +108,11 @@ class Downloader:
 
     def _has_room(self, size: int) -> bool:
         room = self._station.store.has_room(size)
-        if not room:
+        if not room and not self._told_full:
             self._station.board.tell(
                 Level.WARNING, f"the store is nearly full: fetching from {self._source} waits", device=self._source
             )
+        self._told_full = not room
         return room
 
     # -- one fetch

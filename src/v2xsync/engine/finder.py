@@ -95,6 +95,7 @@ class Finder:
         self._station = station
         self._source = source
         self._candidates: dict[str, Candidate] = {}
+        self._told_gaps: frozenset[Unlistable] = frozenset()
 
     @property
     def settling(self) -> bool:
@@ -137,10 +138,11 @@ class Finder:
         self._station.board.device(self._source, not_ready=len(self._candidates))
 
     def _tell_gaps(self, listing: Listing) -> None:
+        before, self._told_gaps = self._told_gaps, frozenset(listing.unlistable)
         for gap in listing.unlistable:
-            self._station.board.tell(
-                Level.WARNING, f"{self._source}: cannot list {gap.path}: {gap.reason}", device=self._source
-            )
+            if gap not in before:
+                text = f"{self._source}: cannot list {gap.path}: {gap.reason}"
+                self._station.board.tell(Level.WARNING, text, device=self._source)
             self._station.note_cause(Cause("listing", self._source, gap.reason, path=printable(gap.path)))
             if _hostile(gap.path):
                 self._hold_hostile(gap)

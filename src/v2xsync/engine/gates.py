@@ -19,6 +19,8 @@ from v2xsync.model.schedule import Arrival, Cron, Daily, Every, Schedule, closes
 SCAN_EVERY_S = 60.0
 """An `arrival` source is scanned in full at least so often: events are hints, the scan is the truth (R16)."""
 
+DAY_S = 86_400.0
+
 DELIVER = "deliver"
 FETCH = "fetch"
 
@@ -126,8 +128,11 @@ class Gates:
             return False
         if gate.unlisted or gate.timed:
             return gate.unlisted
+        if self._only_forced or gate.last_end is None:
+            return False
         pause = SCAN_EVERY_S if isinstance(gate.schedule, Arrival) else _seconds(gate.schedule)
-        return not self._only_forced and gate.last_end is not None and self._clock.now() >= gate.last_end + pause
+        now = self._clock.now()
+        return now >= gate.last_end + pause or now < gate.last_end  # the clock was set back
 
     def note_listed(self, source: str, routes: Collection[str]) -> None:
         """A complete listing of `source` was made for these routes."""
@@ -288,7 +293,7 @@ class Gates:
         now = self._clock.now()
         opens = due(
             gate.schedule, now, self._zone,
-            last_due=gate.run.due_at if gate.run else None, last_closed=None, running_since=self._since,
+            last_due=_last_due(gate, now), last_closed=None, running_since=self._since,
         )  # fmt: skip
         if opens is not None:
             gate.unlisted = True
@@ -298,6 +303,12 @@ class Gates:
     def _save(self, gate: Gate, run: Run) -> None:
         gate.run = run
         self._ledger.save_run(run)
+
+
+def _last_due(gate: Gate, now: float) -> float | None:
+    """When the last run was due; one that lies days ahead was dated by a clock that was wrong, and does not count."""
+    due_at = gate.run.due_at if gate.run else None
+    return None if due_at is not None and due_at > now + DAY_S else due_at
 
 
 def _seconds(schedule: Schedule) -> float:

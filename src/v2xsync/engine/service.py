@@ -16,6 +16,7 @@ from v2xsync.engine.picture import Picture
 from v2xsync.engine.station import Cause, Station
 from v2xsync.errors import V2xSyncError
 from v2xsync.ledger.base import Hold, LogLine
+from v2xsync.model.custody import Step
 from v2xsync.model.naming import printable
 from v2xsync.model.views import EventView, Level, StationView
 
@@ -27,6 +28,9 @@ NOTE_VIEW_S = 5.0
 
 END_S = 30.0
 """Workers that hang in a dead peer's time-out are not waited for longer than this."""
+
+CLOCK_SLACK_S = 30.0
+"""A clock that is slewed by less than this was not set back."""
 
 VIEW_NOTE = "view"
 DIGEST_NOTE = "config digest"
@@ -51,6 +55,7 @@ class Service:
         self._digest = config_digest
         self._warden: threading.Thread | None = None
         self._noted_generation = -1
+        self._latest = self._station.clock.now()
 
     # -- life
 
@@ -75,6 +80,8 @@ class Service:
                 station.ledger.ensure_deliveries(route.name, route.targets, now)
             station.ledger.requeue_removals()
             station.ledger.write_note(DIGEST_NOTE, self._digest)
+        station.ledger.retry()
+        station.store.sweep(line.item_id for line in station.ledger.queue(0) if line.step is Step.STORED)
         station.board.tell(Level.INFO, f"station {station.name} started")
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -96,11 +103,21 @@ class Service:
             station.clock.wait(station.muster.settled, NOTE_VIEW_S)
             station.muster.settled.clear()
             self._note_view()
+            self._heed_clock()
             at_rest, _ = station.muster.at_rest_until()
             if at_rest:
                 station.board.begin_batch()
                 if station.draining.is_set():
                     self.stop()
+
+    def _heed_clock(self) -> None:
+        """A clock that was set back leaves due times far in the future: everything that waits is due now."""
+        now = self._station.clock.now()
+        if now < self._latest - CLOCK_SLACK_S:
+            self._station.board.tell(Level.WARNING, "the clock was set back: everything that waits is tried now")
+            self._station.ledger.retry()
+            self._wake_all()
+        self._latest = now
 
     def _note_view(self) -> None:
         view = self.view()
@@ -119,7 +136,6 @@ class Service:
         station = self._station
         station.gates.force(names)
         self.take_up()
-        station.ledger.retry(routes=self._routes(names))
         self._crew.start()
         interrupted = self._wait_for_rest()
         view = self.view()
