@@ -16,9 +16,6 @@ from v2xsync.engine.station import Cause, Station
 from v2xsync.errors import DeviceBusy, DeviceError, NoSpace
 from v2xsync.model.views import DeviceState, Level
 
-ONCE_LONGEST_S = 120.0
-"""`--once` gives a device its tries within two minutes."""
-
 
 class DeviceWatch:
     """State of one device, shared by its lanes' workers; one leaf lock."""
@@ -94,14 +91,8 @@ class DeviceWatch:
         patience = self._station.device_patience
         if disposition(error) is Disposition.STOP_DEVICE or patience.exhausted(self._failures):
             return math.inf
-        return max(patience.pause(self._failures, self._station.chance), self._asked_pause(error))
-
-    def _asked_pause(self, error: DeviceError) -> float:
-        """What the device itself asks for; a single run leaves what would take longer to the next one."""
         asked_s = error.retry_after_s if isinstance(error, DeviceBusy) else None
-        if asked_s is None:
-            return 0.0
-        return math.inf if self._station.once and asked_s > ONCE_LONGEST_S else asked_s
+        return max(patience.pause(self._failures, self._station.chance), asked_s or 0.0)
 
     def _state(self, error: DeviceError) -> DeviceState:
         if disposition(error) is Disposition.STOP_DEVICE:
