@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 from textual.events import Key
 from textual.widgets import Input
 
@@ -407,3 +408,29 @@ async def test_after_a_dialog_the_screen_is_fresh_at_the_next_pull():
         hand.app.pull()
         await hand.settle()
         assert "Holds (7)" in hand.screen
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (121, 37), (200, 50)])
+async def test_every_line_fills_the_terminal_exactly_whatever_the_letters(size):
+    async with station_on_screen(scenes.wide_names(), size) as hand:
+        for keys in ([], ["2"], ["4"], ["l"], ["1", "enter"]):
+            await hand.press(*keys)
+            lines = hand.screen.splitlines()
+            assert len(lines) == size[1]
+            assert {cell_len(line) for line in lines} == {size[0]}
+
+
+async def test_the_terminal_may_grow_and_shrink():
+    async with station_on_screen(scenes.busy(), (50, 12)) as hand:
+        assert "needs 60 x 16" in hand.screen
+        for width, height, there in (
+            (80, 24, "Queue 1,488"),
+            (200, 50, "Selected"),
+            (60, 16, "retry"),
+            (40, 10, "needs"),
+        ):
+            await hand.pilot.resize_terminal(width, height)
+            await hand.settle()
+            await hand.settle()
+            assert there in hand.screen, (width, height)
+            assert ("needs 60 x 16" in hand.screen) == (width < 60)

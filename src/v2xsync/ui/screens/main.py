@@ -94,7 +94,7 @@ class MainScreen(Screen[None]):
         self.set_focus(self.view.main)
 
     def on_resize(self) -> None:
-        """Say what is missing on a small terminal."""
+        """Fill what the new size has uncovered, and say what is missing on a small terminal."""
         size = self.size
         needs = f"v2xsync needs {LEAST_WIDTH} x {LEAST_HEIGHT} cells"
         self.query_one("#too-small-needs", Bar).show((Piece(needs, "strong"),))
@@ -106,6 +106,12 @@ class MainScreen(Screen[None]):
                 Piece(str(size.height), "bad" if size.height < LEAST_HEIGHT else "good"),
             )
         )
+
+        self.call_after_refresh(self._show_again)
+
+    def _show_again(self) -> None:
+        if self.picture is not None:
+            self.show(self.picture)
 
     def show(self, picture: Picture) -> None:
         """Feed the bars and the view."""
