@@ -16,6 +16,7 @@ from v2xsync.engine.remover import Remover
 from v2xsync.engine.retention import Retention
 from v2xsync.engine.station import DeviceFacts, Station
 from v2xsync.engine.streaming import StreamSources
+from v2xsync.engine.telling import tell_done
 from v2xsync.engine.uploader import Uploader
 from v2xsync.engine.watch import DeviceWatch
 from v2xsync.engine.work import WORKED, Role, Turn
@@ -132,6 +133,9 @@ class Crew:
             self.station.ring(role, [device])
 
     def _on_stored(self, arrived: Sequence[Arrived]) -> None:
+        tell_done(
+            self.station.board, "stored", ((one.task.source, one.task.path, one.finished.size) for one in arrived)
+        )
         routes = {one.task.route for one in arrived}
         self.station.ring("remover", {one.task.source for one in arrived})
         self.station.ring("downloader", {one.task.source for one in arrived})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from v2xsync.devices.base import Source, require_safe
 from v2xsync.engine.station import Cause, Station
+from v2xsync.engine.telling import tell_done
 from v2xsync.engine.work import WORKED, Turn, earliest
 from v2xsync.errors import ItemError, ItemRefused
 from v2xsync.ledger.base import Known, NewItem, Plan, Setback
@@ -186,6 +187,8 @@ class Finder:
 
     def _record(self, ready: Sequence[NewItem]) -> None:
         now = self._station.clock.now()
+        found = ((self._source, item.path, item.fingerprint.size) for item in ready)
+        tell_done(self._station.board, "found", found)
         for start in range(0, len(ready), _FOUND_CHUNK):
             chunk = ready[start : start + _FOUND_CHUNK]
             self._station.ledger.record_found(chunk, now)

@@ -15,6 +15,7 @@ from v2xsync.engine.claims import Claims
 from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.setbacks import reason_of
 from v2xsync.engine.station import Station
+from v2xsync.engine.telling import tell_done
 from v2xsync.engine.work import WORKED, Turn
 from v2xsync.errors import ItemChanged, ItemMissing, V2xSyncError
 from v2xsync.ledger.base import RemovalTask, Setback
@@ -135,6 +136,8 @@ class Remover:
         now = self._station.clock.now()
         self._station.ledger.record_removed(removed, now)
         self._station.board.count("removed", len(removed))
+        gone = [tasks[token] for token in removed]
+        tell_done(self._station.board, "removed at the source", ((t.source, t.path, t.fingerprint.size) for t in gone))
         for token in removed:
             self._note_folder(tasks[token])
         for task, error in failed:

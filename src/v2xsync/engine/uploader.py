@@ -17,6 +17,7 @@ from v2xsync.engine.feed import StoreFeed
 from v2xsync.engine.setbacks import DeliverySetbacks
 from v2xsync.engine.station import Station
 from v2xsync.engine.streaming import StreamFeed, StreamSources
+from v2xsync.engine.telling import tell_done
 from v2xsync.engine.work import WORKED, Turn, earliest
 from v2xsync.errors import Cancelled, DeviceError, IntegrityError, ItemError, ItemMissing, ItemRefused, V2xSyncError
 from v2xsync.ledger.base import Delivered, DeliveryTask
@@ -278,6 +279,7 @@ class Uploader:
             self._station.board.count("delivered")
             if parcel.note and "different" in parcel.note:
                 self._station.board.tell(Level.WARNING, parcel.note, device=self._target, item_id=parcel.task.item_id)
+        tell_done(self._station.board, "delivered", ((self._target, p.task.path, p.task.size) for p in good))
         self._setbacks.write([(p.task, p.error) for p in batch.parcels.values() if p.error is not None])
         if good:
             self._station.ring("remover", {parcel.task.source for parcel in good})
