@@ -23,7 +23,7 @@ HEAVY = (
     "croniter",
     "asyncio",
 )
-LATER = ("pause", "resume", "verify", "report", "import", "service", "ledger")
+LATER = ("pause", "resume", "verify", "import", "service", "ledger")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

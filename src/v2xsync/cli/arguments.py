@@ -64,6 +64,10 @@ def _why(parser: Grammar) -> None:
     parser.add_argument("path", metavar="PATH", help="a file: its path anywhere, the end of it, or its item number")
 
 
+def _report(parser: Grammar) -> None:
+    parser.add_argument("--day", default="", metavar="DAY", help="only this date: 2026-05-01, today, yesterday")
+
+
 def _release(parser: Grammar) -> None:
     parser.add_argument("items", nargs="*", metavar="ITEM", help="item numbers or paths, as `v2xsync holds` shows them")
     parser.add_argument("--all", action="store_true", help="everything that is on hold")
@@ -108,6 +112,7 @@ COMMANDS: Final[Sequence[Command]] = (
         _no_options,
     ),
     Command("history", "the custody log: what happened to every file", "history:run", _history),
+    Command("report", "what arrived by day, source and element, and what is missing", "report:run", _report),
     Command("why", "everything known about one file, and what happens next", "why:run", _why),
     Command("holds", "files that wait for a person, with the reason", "holds:run", _no_options),
     Command("release", "let files on hold go on", "release:run", _release),
