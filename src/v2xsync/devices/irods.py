@@ -175,22 +175,8 @@ class IrodsDevice:
 
     def stat(self, paths: Sequence[str]) -> Sequence[Entry | ItemError]:
         """Fresh facts about each path: one question for every fifty files of a collection."""
-        session = self._connected()
-        answers: dict[str, Entry | ItemError] = {}
-        for path in paths:
-            try:
-                self._at(session, path)
-            except ItemRefused as error:
-                answers[path] = error
-        asked = [path for path in dict.fromkeys(paths) if path not in answers]
-        try:
-            objects = session.catalog.objects(asked)
-            kinds = session.catalog.kinds(path for path in asked if path not in objects)
-        except Refused as refused:
-            return [answers.get(path) or item_error(path, refused, "look at it") for path in paths]
-        answers |= {path: found.entry for path, found in objects.items()}
-        answers |= {path: Entry(path, kind) for path, kind in kinds.items()}
-        return [answers.get(path) or ItemMissing(path, "nothing has this name") for path in paths]
+        standing = self._look(self._connected(), paths)
+        return [_told(path, standing[path]) for path in paths]
 
     def fetch(self, requests: Iterable[FetchRequest], sink: FetchSink) -> None:
         """Read files one by one, looking at sixteen together first."""
@@ -424,22 +410,28 @@ class IrodsDevice:
         """The absolute path. Raises ItemRefused where iRODS cannot have it, or where it is no proper one."""
         return require_carried(path, session.catalog.at(require_safe(path)))
 
-    def _found(self, session: _Session, paths: Sequence[str]) -> Mapping[str, DataObject | ItemError]:
-        """The data object at each path, or why there is none."""
-        found: dict[str, DataObject | ItemError] = {}
+    def _look(self, session: _Session, paths: Sequence[str]) -> Mapping[str, DataObject | Kind | ItemError]:
+        """What stands at each path: a data object, a collection or link, or why it is neither."""
+        standing: dict[str, DataObject | Kind | ItemError] = {}
         for path in paths:
             try:
                 self._at(session, path)
             except ItemRefused as error:
-                found[path] = error
-        asked = [path for path in dict.fromkeys(paths) if path not in found]
+                standing[path] = error
+        asked = [path for path in dict.fromkeys(paths) if path not in standing]
         try:
-            found |= session.catalog.objects(asked)
-            kinds = session.catalog.kinds(path for path in asked if path not in found)
+            standing |= session.catalog.objects(asked)
+            standing |= session.catalog.kinds(path for path in asked if path not in standing)
         except Refused as refused:
-            return {path: found.get(path) or item_error(path, refused, "look at it") for path in paths}
-        found |= {path: ItemRefused(path, f"this is no file but a {kind.value}") for path, kind in kinds.items()}
-        return {path: found.get(path) or ItemMissing(path, "nothing has this name") for path in paths}
+            return {path: standing.get(path) or item_error(path, refused, "look at it") for path in paths}
+        return {path: standing.get(path) or ItemMissing(path, "nothing has this name") for path in paths}
+
+    def _found(self, session: _Session, paths: Sequence[str]) -> Mapping[str, DataObject | ItemError]:
+        """The data object at each path, or why there is none."""
+        return {
+            path: ItemRefused(path, f"this is no file but a {there.value}") if isinstance(there, Kind) else there
+            for path, there in self._look(session, paths).items()
+        }
 
 
 class _Hashing:
@@ -465,6 +457,12 @@ class _Hashing:
     def knows(self, told: Digest | None) -> bool:
         """Whether a digest of this algorithm was made."""
         return told is not None and told.algorithm in self._hashes
+
+
+def _told(path: str, there: DataObject | Kind | ItemError) -> Entry | ItemError:
+    if isinstance(there, DataObject):
+        return there.entry
+    return Entry(path, there) if isinstance(there, Kind) else there
 
 
 def _listed(found: DataObject) -> Iterator[Entry | Unlistable]:

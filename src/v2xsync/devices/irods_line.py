@@ -252,7 +252,7 @@ def open_line(device: str, account: Account, timeout_s: float) -> Line:
     except KeyError as error:
         raise _unknown_code(device, account, error) from error
     except _BROKEN_ANSWERS as error:
-        raise ProtocolFault(device, f"{account.address} does not speak iRODS as expected ({error!r:.100})") from error
+        raise _no_irods(device, account, error) from error
     except _REFUSED_LOGINS as error:
         what = f"the login of {account.username} failed ({type(error).__name__})"
         raise AccessRefused(device, what, remedy="compare with what `iinit` says") from error
@@ -309,7 +309,12 @@ def _unknown_code(device: str, account: Account, error: KeyError) -> DeviceError
     code = error.args[0] if error.args else 0
     if isinstance(code, int) and code < 0:
         return login_error(device, code, account.username)
-    return ProtocolFault(device, f"{account.address} does not speak iRODS as expected ({error!r:.100})")
+    return _no_irods(device, account, error)
+
+
+def _no_irods(device: str, account: Account, error: Exception) -> ProtocolFault:
+    """The error's own text is left out: it may quote a password."""
+    return ProtocolFault(device, f"{account.address} does not speak iRODS as expected ({type(error).__name__})")
 
 
 # --- open objects ----------------------------------------------------------------------------------------------------

@@ -201,7 +201,9 @@ def item_error(path: str, refused: Refused, doing: str) -> ItemError:
         remedy = "give the user the right: `ichmod own USER PATH`, or `ichmod read` for a source"
         return ItemRefused(path, f"the server denies us to {doing} ({words})", remedy=remedy)
     if meaning is Meaning.LOCKED:
-        return ItemFailed(path, f"it is locked, or still being written ({words})", remedy=ASK_ADMIN)
+        return ItemFailed(
+            path, f"it is locked or still being written, or its resource is down ({words})", remedy=ASK_ADMIN
+        )
     if meaning is Meaning.NO_GOOD_COPY:
         return ItemFailed(path, f"no good replica of it can be reached ({words})", remedy=ASK_ADMIN)
     if meaning is Meaning.DAMAGED:

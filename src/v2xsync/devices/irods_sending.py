@@ -212,15 +212,20 @@ class Sender:
 
     def _judge_folder(self, path: str, folder: str, refused: Refused) -> None:
         """Raise what a refused collection means; one that somebody else made meanwhile is fine."""
-        words = in_words(refused.code, refused.told)
         if refused.meaning is Meaning.DENIED:
-            raise AccessRefused(
-                self.device,
-                f"we may not make collections in {self.catalog.at('')} ({words})",
-                remedy="give the user the right to write there: `ichmod write USER COLLECTION`",
-            ) from refused
+            raise self._no_right(folder, refused) from refused
         if refused.meaning is not Meaning.TAKEN or folder not in self.catalog.kinds([folder]):
+            words = in_words(refused.code, refused.told)
             raise ItemFailed(path, f"its collection cannot be made ({words})") from refused
+
+    def _no_right(self, folder: str, refused: Refused) -> AccessRefused:
+        """What is missing is a right on a collection: no file is to be held for that."""
+        words = in_words(refused.code, refused.told)
+        return AccessRefused(
+            self.device,
+            f"we may not write in the collection {self.catalog.at(folder)} ({words})",
+            remedy="give the user the right: `ichmod write USER COLLECTION`",
+        )
 
     def _fill(self, request: SendRequest, partial: DataObject | None) -> str:
         """Write the content under the partial name; returns its SHA-256 where that is known, else an empty text."""
@@ -249,7 +254,12 @@ class Sender:
                 with suppress(Refused):  # then it is removed, which says why not where it matters
                     return OpenObject(self.line, place, READ_WRITE, keywords), size
             discard(self.line, self.catalog.at(request.partial))
-        return OpenObject(self.line, place, WRITE | CREATE | TRUNCATE, keywords), 0
+        try:
+            return OpenObject(self.line, place, WRITE | CREATE | TRUNCATE, keywords), 0
+        except Refused as refused:
+            if refused.meaning is Meaning.DENIED:
+                raise self._no_right(request.path.rpartition("/")[0], refused) from refused
+            raise
 
     def _keywords(self) -> Mapping[str, str]:
         """Compute and register a checksum at the end; on the resource that the user wants."""
