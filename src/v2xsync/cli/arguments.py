@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from v2xsync import __version__
 
-_TAKES_VALUE: Final = frozenset({"--config", "-c", "--log-format"})
+_TAKES_VALUE: Final = frozenset({"--config", "-c", "--log-format", "--fps", "--theme"})
 """Options of the bare command whose value must not be taken for a command."""
 
 
@@ -84,6 +84,7 @@ def _sync(parser: Grammar) -> None:
 def _demo(parser: Grammar) -> None:
     parser.add_argument("--no-ui", action="store_true", help="log lines instead of the screen")
     parser.add_argument("--once", action="store_true", help="run every route once and exit")
+    screen_options(parser)
 
 
 def _trust(parser: Grammar) -> None:
@@ -170,6 +171,16 @@ def root_options(parser: Grammar) -> None:
     parser.add_argument("--no-ui", action="store_true", help="run headless: log lines on stdout")
     parser.add_argument("--once", action="store_true", help="run every route now (or those named behind it), and exit")
     parser.add_argument("--log-format", choices=["text", "json"], default="text", help="how log lines look on stdout")
+    screen_options(parser)
+
+
+def screen_options(parser: Grammar) -> None:
+    """Tell the options of the screen."""
+    parser.add_argument("--low-bandwidth", action="store_true", help="16 colours, plain signs, one picture a second")
+    parser.add_argument("--fps", type=float, metavar="N", help="pictures per second at most (default: 4, over SSH 2)")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument("--ascii", action="store_true", default=None, help="plain ASCII signs")
+    parser.add_argument("--theme", default="", metavar="NAME", help="courier, courier-light, courier-16, ...")
 
 
 def shared_options(parser: Grammar) -> None:

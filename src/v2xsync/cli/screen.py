@@ -48,7 +48,7 @@ def show(call: Call, config: StationConfig) -> int:
         with owning(config) as ledger, logging_to(config, stdout=None):
             service = build(config, ledger)
             service.start()
-            came = _screen(service, config, door, inbox)
+            came = _screen(service, _options(call, config), door, inbox)
             _obey(service, came, config.on_hangup)
             end, config = Watch(call, config, service, inbox).until_end()
         if end is End.RELOAD:
@@ -56,9 +56,22 @@ def show(call: Call, config: StationConfig) -> int:
     return DONE if end is End.DRAINED else INTERRUPTED
 
 
-def _screen(service: Service, config: StationConfig, door: Door, inbox: Inbox) -> set[str]:
+def _options(call: Call, config: StationConfig) -> launch.UiOptions:
+    """How the screen looks: what the command line says, and the config's keys and zone."""
+    asked = call.arguments
+    return launch.UiOptions(
+        fps=asked.fps,
+        low_bandwidth=asked.low_bandwidth,
+        mouse=not asked.no_mouse,
+        ascii=asked.ascii,
+        theme=asked.theme,
+        keys=config.keys,
+        zone=config.zone,
+    )
+
+
+def _screen(service: Service, options: launch.UiOptions, door: Door, inbox: Inbox) -> set[str]:
     """Show the screen until it ends; returns the signals that closed it (a lost terminal counts as a hang-up)."""
-    options = launch.UiOptions(keys=config.keys, zone=config.zone)
     try:
         launch.run(service, options, on_ready=door.hang)
     except OSError:
