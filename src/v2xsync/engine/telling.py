@@ -31,4 +31,4 @@ def tell_done(board: Board, what: str, files: Iterable[tuple[str, str, int]]) ->
 
 def _subject(done: Sequence[tuple[str, int]]) -> str:
     size = in_bytes(sum(size for _, size in done))
-    return f"{done[0][0]} ({size})" if len(done) == 1 else f"{len(done)} files ({size})"
+    return f"{done[0][0].rpartition('/')[2]} ({size})" if len(done) == 1 else f"{len(done)} files ({size})"
