@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from irods.password_obfuscation import encode
+from tests.contract.ends import MIB, Collected, ask, content
 from tests.devices.irods.certificates import Issued, issue
+from tests.devices.irods.sending import request, send
 from tests.devices.irods.zones import ZoneFarSide, connected, options
 from tests.servers.irods_standin import StandIn
 from tests.servers.irods_standin.login import REFUSE, REQUIRE
@@ -186,6 +188,21 @@ class TestTls:
         with connected(secured, **tls(issued)) as device:
             device.probe()
             assert list(device.list()) == []
+
+    @pytest.mark.parametrize(
+        ("verify", "method"), [("hostname", "tls channel"), ("none", "the server's sha256 checksum")]
+    )
+    def test_files_pass_and_the_channel_is_a_proof_where_the_other_end_is_known(
+        self, secured: StandIn, issued: Issued, verify: str, method: str
+    ):
+        data = content(3 * MIB)
+        with connected(secured, **tls(issued, ssl_verify_server=verify)) as device:
+            assert 0 in send(device, request("a.bin", data), data=data).sent
+            secured.zone.require(f"{secured.home}/v2x/a.bin").first.checksum = ""
+            sink = Collected()
+            device.fetch(ask(device, ["a.bin"]), sink)
+        assert sink.content(0) == data
+        assert sink.finished[0].method == method
 
     def test_pam(self, secured: StandIn, issued: Issued):
         with connected(secured, auth="pam_password", password=PAM_SECRET, **tls(issued)) as device:
