@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from tests.house.reading import ROOT, text_of
 from v2xsync.cli import exit_codes
-from v2xsync.cli.arguments import COMMANDS
+from v2xsync.cli.arguments import COMMANDS, root_options
 from v2xsync.config.device_options import DEVICE_TYPES
 from v2xsync.config.load import SECTIONS
 from v2xsync.config.route_options import ReadyTable, RemoveTable, RouteTable, ScheduleTable
@@ -66,6 +66,27 @@ def test_every_place_of_a_secret_is_named(kind):
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_every_command_has_its_section(command):
     assert re.search(rf"^## `v2xsync {command}\b", text_of(ROOT / "docs" / "commands.md"), re.MULTILINE)
+
+
+class Ear:
+    """Hears every option that a command tells."""
+
+    def __init__(self) -> None:
+        self.options: list[str] = []
+
+    def add_argument(self, *names: str, **_more: object) -> None:
+        self.options += [name for name in names if name.startswith("--")]
+
+    def add_mutually_exclusive_group(self) -> Ear:
+        return self
+
+
+@pytest.mark.parametrize("tell", [root_options, *(command.options for command in COMMANDS)])
+def test_every_option_is_explained(tell):
+    ear = Ear()
+    tell(ear)
+    text = text_of(ROOT / "docs" / "commands.md")
+    assert not [option for option in ear.options if f"`{option}" not in text and f" {option}" not in text]
 
 
 @pytest.mark.parametrize("code", [value for name, value in vars(exit_codes).items() if name.isupper()])
