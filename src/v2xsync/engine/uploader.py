@@ -20,7 +20,7 @@ from v2xsync.engine.streaming import StreamFeed, StreamSources
 from v2xsync.engine.telling import tell_done
 from v2xsync.engine.work import WORKED, Turn, earliest
 from v2xsync.errors import Cancelled, DeviceError, IntegrityError, ItemError, ItemMissing, ItemRefused, V2xSyncError
-from v2xsync.ledger.base import Delivered, DeliveryTask
+from v2xsync.ledger.base import Delivered, DeliveryTask, Setback
 from v2xsync.model.items import Digest, Entry, Kind, Proof
 from v2xsync.model.layout import layout_values, render
 from v2xsync.model.naming import safe_relative, versioned
@@ -125,6 +125,7 @@ class Uploader:
 
     def _deliver(self, session: Target, tasks: Sequence[DeliveryTask]) -> None:
         batch = Batch({task.delivery_id: self._parcel(task) for task in tasks})
+        told = False
         try:
             if self._probeable:
                 self._look(session, batch)
@@ -134,10 +135,16 @@ class Uploader:
                     self._stream(session, parcel)
             if self._probeable:
                 self._prove(session, batch, [p for p in batch.open() if p.sent is not None])
+            told = True
+        except V2xSyncError:
+            told = True
+            raise
         finally:
             if not self._probeable:
                 _acknowledge(batch)
             self._record(batch)
+            if not self._probeable and told:
+                self._queue_again(batch.open())
 
     def _parcel(self, task: DeliveryTask) -> Parcel:
         route = self._station.routes[task.route]
@@ -270,6 +277,14 @@ class Uploader:
 
     # -- outcomes
 
+    def _queue_again(self, parcels: Sequence[Parcel]) -> None:
+        """At a target that cannot be asked: what the adapter left without a word was never sent, and is due at once.
+
+        After a fault of ours nobody knows that: then it stays in sending, and is unknown at the next start.
+        """
+        setbacks = [Setback(parcel.task.delivery_id, "it was not sent yet", counts=False) for parcel in parcels]
+        self._station.ledger.delivery_setback(setbacks, self._station.clock.now())
+
     def _record(self, batch: Batch) -> None:
         """Write receipts and failures; what has neither (the device broke) simply stays queued."""
         now = self._station.clock.now()
@@ -287,12 +302,10 @@ class Uploader:
 
 
 def _acknowledge(batch: Batch) -> None:
-    """At a target that cannot be asked: an answer is an `ack`; what got no answer and no error was never sent."""
+    """At a target that cannot be asked: an answer is an `ack`."""
     for parcel in batch.open():
         if parcel.sent is not None:
             parcel.proven = Proven(parcel.task.size, Proof.ACK, parcel.sent.method)
-        else:
-            parcel.error = Cancelled("the connection ended before it was sent")
 
 
 def _difference(parcel: Parcel, proven: Proven) -> IntegrityError | None:
