@@ -108,7 +108,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, body: str = "", **headers: str) -> None:
         """Answer; underscores in `headers` stand for hyphens."""
-        self.send_response(status)
+        if "Date" in headers:
+            self.send_response_only(status)
+        else:
+            self.send_response(status)
         whole = {"Content_Type": "text/html", "Content_Length": str(len(body.encode())), **headers}
         for name, value in whole.items():
             self.send_header(name.replace("_", "-"), value)

@@ -339,7 +339,7 @@ class PostDevice:
         if not body.whole:
             what = f"the server said yes ({answer.status}) after {body.position} of {request.size} bytes"
             raise OutcomeUnknown(request.path, what, remedy="look there what became of it, then release it")
-        with suppress(ItemError):  # a cancel that comes now comes too late: the file is there
+        with suppress(V2xSyncError):  # a cancel that comes now comes too late: the file is there
             feed.progress(request.token, request.size)
         return Sent(request.size, f"the server answered {answer.status}", self._address(answer))
 
