@@ -23,7 +23,7 @@ HEAVY = (
     "croniter",
     "asyncio",
 )
-LATER = ("pause", "resume", "verify", "import", "service", "ledger")
+LATER = ("pause", "resume", "verify", "service", "ledger")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

@@ -92,6 +92,17 @@ def _trust(parser: Grammar) -> None:
     parser.add_argument("--fingerprint", metavar="SHA256:...", help="pin without asking, if this is the key")
 
 
+def _import(parser: Grammar) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="configs of older systems (docs/import.md lists them)")
+    parser.add_argument(
+        "-o", "--output", default="", metavar="FILE", help="write there; otherwise, or with -, on stdout"
+    )
+    parser.add_argument(
+        "--secrets", default="", metavar="FOLDER", help="write secrets into files there that only you read"
+    )
+    parser.add_argument("--force", action="store_true", help="replace files that are there already")
+
+
 def _completion(parser: Grammar) -> None:
     parser.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell to complete for")
 
@@ -124,6 +135,7 @@ COMMANDS: Final[Sequence[Command]] = (
         lambda parser: _names(parser, "ROUTE or DEVICE", "only of these"),
     ),
     Command("trust", "look at a host's key and pin it", "trust:run", _trust),
+    Command("import", "turn a config of an older system into ours, and say what has no equal", "import_:run", _import),
     Command("completion", "print the completion script for a shell", "completion:run", _completion),
 )
 
