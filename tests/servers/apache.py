@@ -29,7 +29,7 @@ def apache(
     ca: Path | None = None,
     lines: Sequence[str] = (),
 ) -> Iterator[DavHost]:
-    """Run Apache over a fresh folder; `lines` go inside its ``<Directory>``, `ca` is what clients trust."""
+    """Run Apache over a fresh folder; `lines` end its config, `ca` is what clients trust."""
     server = program("apache2")
     with shared_folder() as folder:
         home, run = folder / "home", folder / "run"
@@ -47,7 +47,8 @@ def apache(
                     *(f"LoadModule {name}_module {modules / f'mod_{name}.so'}" for name in named),
                     *_settings(run, home, port),
                     *_tls(folder, tls),
-                    *_directory(home, users, auth, lines),
+                    *_directory(home, users, auth),
+                    *lines,
                     "",
                 ]
             )
@@ -96,7 +97,7 @@ def _tls(folder: Path, tls: Signed | None) -> list[str]:
     return ["SSLEngine on", f"SSLCertificateFile {both}", f"SSLCertificateKeyFile {both}"]
 
 
-def _directory(home: Path, users: Path, auth: str, lines: Sequence[str]) -> list[str]:
+def _directory(home: Path, users: Path, auth: str) -> list[str]:
     return [
         f"<Directory {home}>",
         "Dav On",
@@ -105,6 +106,5 @@ def _directory(home: Path, users: Path, auth: str, lines: Sequence[str]) -> list
         f"AuthName {_REALM}",
         *([f"AuthUserFile {users}"] if auth == "basic" else ["AuthDigestProvider file", f"AuthUserFile {users}"]),
         "Require valid-user",
-        *lines,
         "</Directory>",
     ]

@@ -45,14 +45,16 @@ _LONGEST_PAUSE_S: Final = 24 * 3600.0
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
 
 _UNAUTHORIZED: Final = 401
+_OWNER: Final = "let the server's owner renew it"
 _CERTIFICATE_WORDS: Final[Mapping[int, tuple[str, str]]] = {
+    7: ("is signed by nobody we know", "name a file with that authority's certificate as `ca`"),
     9: ("is not valid yet", "check the clocks of both machines"),
-    10: ("has expired", "let the server's owner renew it"),
+    10: ("has expired", _OWNER),
     18: ("is signed by nobody but itself", "if you know that it is the right one, name a file with it as `ca`"),
     19: ("is signed by nobody we know", "name a file with that authority's certificate as `ca`"),
     20: ("is signed by nobody we know", "name a file with that authority's certificate as `ca`"),
     21: ("is signed by nobody we know", "name a file with that authority's certificate as `ca`"),
-    23: ("was revoked", "let the server's owner renew it"),
+    23: ("was revoked", _OWNER),
     62: ("is for another name than the one we called", "call the server by the name in its certificate"),
     64: ("is for another address than the one we called", "call the server by the name in its certificate"),
 }
@@ -212,7 +214,7 @@ def _trouble(name: str, error: Exception) -> DeviceError:
 
 
 def _unproven(name: str, error: ssl.SSLCertVerificationError) -> DeviceError:
-    words, remedy = _CERTIFICATE_WORDS.get(error.verify_code, (f"is not good: {error.verify_message}", ""))
+    words, remedy = _CERTIFICATE_WORDS.get(error.verify_code, (f"is not good: {error.verify_message}", _OWNER))
     return HostKeyRefused(name, f"the server cannot prove who it is: its certificate {words}", remedy=remedy)
 
 

@@ -32,6 +32,8 @@ MULTI_STATUS: Final = 207
 DONE: Final = frozenset({200, 201, 204})
 """Statuses that say that something was done; 202 (perhaps, later) and 207 (partly) do not."""
 
+_FOLLOWED: Final = 424
+"""Failed Dependency: not done because something else was not."""
 _MOST_LOOK_BYTES: Final = 1 << 20
 _MOST_FOLDER_BYTES: Final = 1 << 30
 _SLOWEST_DISK: Final = 8 * 1024 * 1024
@@ -158,7 +160,11 @@ class Line:
 
     def refusal(self, path: str, response: httpx.Response, doing: str) -> ItemError:
         """Return what a refused request means for `path`. Asks for the root where that may be the real trouble."""
-        status, text = response.status_code, text_of(response)
+        status, text = response.status_code, ""
+        if status == MULTI_STATUS:
+            status = self._worst(response)
+        else:
+            text = text_of(response)
         response.close()
         if path and status in {401, 403, 404, 410}:
             self.root()
@@ -188,6 +194,12 @@ class Line:
                 raise
             self.root()
             raise ItemFailed(path, f"{error.what}; otherwise the server works", remedy=error.remedy) from error
+
+    def _worst(self, response: httpx.Response) -> int:
+        """Return the first failure that a 207 tells of, a cause before what only followed from it; else 207 itself."""
+        found = (told.status for told in self._told(response, _MOST_LOOK_BYTES))
+        failed = [status for status in found if not 200 <= status < 300]
+        return next((status for status in failed if status != _FOLLOWED), next(iter(failed), MULTI_STATUS))
 
     # -- values
 
