@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Run
-from tests.unit.config.legacy.samples import DISK, EVERY, FTP_CLIENT, LOCAL, SECRET, STAGED_PULL, worker
+from tests.unit.config.legacy.samples import (
+    DISK,
+    EVERY,
+    FTP_CLIENT,
+    LOCAL,
+    SECRET,
+    SINGLE_WORKER,
+    STAGED_PULL,
+    seed_device,
+    worker,
+)
 
 from v2xsync.config.device_options import DEVICE_TYPES
 from v2xsync.config.load import load
@@ -198,3 +208,29 @@ def test_a_name_that_a_terminal_would_obey_is_never_drawn_raw(run: Run, tmp_path
     answer = run("import", "old.json")
     assert "\x1b" not in answer.out + answer.err
     assert tomllib.loads(answer.out)["devices"]["out-0-x"]["directory"] == "/out\x1b]0;x\x07"
+
+
+def test_an_imported_worker_moves_what_it_moved_before(run: Run, tmp_path: Path) -> None:
+    """Selected files arrive under their old paths and go from the source; excluded ones and folders stay."""
+    ends = {"source": seed_device("LOCAL", dir="in"), "target": seed_device("LOCAL", dir="out")}
+    (tmp_path / "old.json").write_text(json.dumps({**SINGLE_WORKER, **ends}))
+    for name in ("20240101/a.jpg", "deep/er/b.csv", "deep/scratch/c.csv", "tmp/d.csv", "e.txt"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(name)
+    (tmp_path / "out").mkdir()
+    assert run("import", "old.json", "-o", "v2xsync.toml").code == 0
+    page = (tmp_path / "v2xsync.toml").read_text().replace("stage = false", 'stage = false\nready = { settle = "0s" }')
+    (tmp_path / "v2xsync.toml").write_text(page.replace("[station]", '[station]\nstate = "state"'))
+
+    answer = run("--once")
+
+    assert answer.code == 0, answer
+    assert files_in(tmp_path / "out") == {"20240101/a.jpg", "deep/er/b.csv"}
+    assert files_in(tmp_path / "in") == {"deep/scratch/c.csv", "tmp/d.csv", "e.txt"}
+    assert (tmp_path / "in" / "20240101").is_dir()
+
+
+def files_in(folder: Path) -> set[str]:
+    """Every file below a folder but our own."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {name for name in found if ".v2xsync" not in name}

@@ -67,7 +67,7 @@ class _Client:
         (lane,) = lanes(self.old.draft, [Bound(source, parent)])
         options: dict[str, Option] = {"elements": _element_rules(elements), "target_path": lane.target_path}
         if not set(ELEMENTS) <= set(elements):
-            options["include"] = [f"*{_pattern(element)}" for element in elements]
+            options["include"] = [_pattern(element) for element in elements]
             self.old.note("CyVerseDirectories", f"only the elements named there go on from {source}, as before")
         self._add(f"push-{source}", source, lane.target, options)
 
@@ -75,7 +75,7 @@ class _Client:
         """Collections that follow no common rule: a device and a route each."""
         for element, place in collections.items():
             target = add_collection(self.old.draft, f"cyverse-{source}-{element}", place)
-            options: dict[str, Option] = {"include": [f"*{_pattern(element)}"], "target_path": "{name}"}
+            options: dict[str, Option] = {"include": [_pattern(element)], "target_path": "{name}"}
             self._add(f"push-{source}-{element}", source, target, options)
 
     def _add(self, name: str, source: str, target: str, options: dict[str, Option]) -> None:
