@@ -1,7 +1,8 @@
 """The committer: one clerk for all lanes. Whatever waits is made durable, named and recorded as one group.
 
-The order of invariant 2 for a fetch: content durable -> final names durable -> ledger. One group costs two syncs of the
-file system and one transaction of the ledger, however many small files and sites it covers.
+The order of invariant 2 for a fetch: content durable -> final names durable -> manifest -> ledger. One group costs two
+syncs of the file system, one append to the manifest of each route and one transaction of the ledger, however many small
+files and sites it covers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from v2xsync.engine.clock import Clock
+from v2xsync.engine.manifests import Manifests
 from v2xsync.engine.store import Finished, Placed, Store
 from v2xsync.errors import V2xSyncError
 from v2xsync.ledger.base import FetchTask, Ledger, Stored
@@ -40,10 +42,16 @@ class Committer:
     """Takes `Arrived` from any thread; `work` is called by one thread (or, without threads, by `flush`)."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, clock: Clock, on_stored: Callable[[Sequence[Arrived]], None]
+        self,
+        store: Store,
+        ledger: Ledger,
+        manifests: Manifests,
+        clock: Clock,
+        on_stored: Callable[[Sequence[Arrived]], None],
     ) -> None:
         self._store = store
         self._ledger = ledger
+        self._manifests = manifests
         self._clock = clock
         self._on_stored = on_stored
         self._lock = threading.Lock()
@@ -83,8 +91,10 @@ class Committer:
     def _commit(self, group: Sequence[Arrived]) -> None:
         try:
             answers = self._store.commit([arrived.finished for arrived in group])
-            stored = [_stored(a, p) for a, p in zip(group, answers, strict=True) if isinstance(p, Placed)]
-            self._ledger.record_stored(stored, self._clock.now())
+            now = self._clock.now()
+            stored = [(a.task, _stored(a, p)) for a, p in zip(group, answers, strict=True) if isinstance(p, Placed)]
+            self._manifests.stored(stored, now)
+            self._ledger.record_stored([copy for _, copy in stored], now)
         except V2xSyncError as error:
             for arrived in group:
                 arrived.settle(arrived, error)

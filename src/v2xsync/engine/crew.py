@@ -81,7 +81,7 @@ class Crew:
         self.finders: dict[str, Finder] = {}
         self._sessions = sessions
         self._hints = hints
-        self.committer = Committer(station.store, station.ledger, station.clock, self._on_stored)
+        self.committer = Committer(station.store, station.ledger, station.manifests, station.clock, self._on_stored)
         self._enrol_store()
         for facts in station.devices.values():
             if station.routes_from(facts.name):

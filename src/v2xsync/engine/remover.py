@@ -134,6 +134,7 @@ class Remover:
         self, tasks: dict[int, RemovalTask], removed: Sequence[int], failed: Sequence[tuple[RemovalTask, V2xSyncError]]
     ) -> None:
         now = self._station.clock.now()
+        self._station.manifests.removed([tasks[token] for token in removed], now)
         self._station.ledger.record_removed(removed, now)
         self._station.board.count("removed", len(removed))
         gone = [tasks[token] for token in removed]
@@ -152,6 +153,7 @@ class Remover:
     def _note_failure(self, task: RemovalTask, error: V2xSyncError, now: float) -> None:
         ledger = self._station.ledger
         if isinstance(error, ItemMissing) and task.state is RemovalState.ORDERED:
+            self._station.manifests.removed([task], now)
             ledger.record_removed([task.item_id], now, "was gone already: removed before the last stop")
             self._station.board.count("removed")
             self._note_folder(task)

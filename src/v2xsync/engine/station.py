@@ -13,6 +13,7 @@ from v2xsync.engine.bells import Bell, Muster
 from v2xsync.engine.board import Board
 from v2xsync.engine.clock import Clock
 from v2xsync.engine.gates import Gates
+from v2xsync.engine.manifests import Manifests
 from v2xsync.engine.pacing import Throttle
 from v2xsync.engine.retry import Patience
 from v2xsync.engine.store import Store
@@ -83,6 +84,11 @@ class Station:
     """(role, device) -> bells; complete before the first thread starts."""
     failure: list[V2xSyncError] = field(default_factory=list)
     """What made the station stop by itself (the ledger), if anything."""
+    manifests: Manifests = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the store's manifests where the store is."""
+        self.manifests = Manifests(self.store.directory, self.zone, lambda text: self.board.tell(Level.WARNING, text))
 
     # -- rules
 

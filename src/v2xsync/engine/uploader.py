@@ -213,7 +213,7 @@ class Uploader:
         if self._station.draining.is_set():
             return
         if not self._probeable:
-            self._station.ledger.mark_sending([parcel.task.delivery_id])
+            self._mark_sending(parcel)
         feed = StreamFeed(self._station, self._target, parcel.task, self._sources.session(parcel.task.source))
         try:
             session.send([replace(parcel.request, resume=False)], feed)
@@ -249,8 +249,12 @@ class Uploader:
             if not feed.open(parcel):
                 continue
             if not self._probeable:
-                self._station.ledger.mark_sending([parcel.task.delivery_id])
+                self._mark_sending(parcel)
             yield parcel.request
+
+    def _mark_sending(self, parcel: Parcel) -> None:
+        self._station.manifests.sending(parcel.task, self._station.clock.now())
+        self._station.ledger.mark_sending([parcel.task.delivery_id])
 
     def _prove(self, session: Target, batch: Batch, parcels: Sequence[Parcel]) -> None:
         """Acknowledgement is not proof: ask again for each file that was sent (invariant 4)."""
@@ -289,7 +293,9 @@ class Uploader:
         """Write receipts and failures; what has neither (the device broke) simply stays queued."""
         now = self._station.clock.now()
         good = [parcel for parcel in batch.parcels.values() if parcel.proven is not None]
-        self._station.ledger.record_delivered([_delivered(parcel) for parcel in good], now)
+        receipts = [(parcel.task, _delivered(parcel)) for parcel in good]
+        self._station.manifests.delivered(receipts, now)
+        self._station.ledger.record_delivered([receipt for _, receipt in receipts], now)
         for parcel in good:
             self._station.board.count("delivered")
             if parcel.note and "different" in parcel.note:
