@@ -23,7 +23,7 @@ HEAVY = (
     "croniter",
     "asyncio",
 )
-LATER = ("pause", "resume", "verify", "service", "ledger")
+LATER = ("pause", "resume", "service")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

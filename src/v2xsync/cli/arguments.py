@@ -103,6 +103,16 @@ def _import(parser: Grammar) -> None:
     parser.add_argument("--force", action="store_true", help="replace files that are there already")
 
 
+def _verify(parser: Grammar) -> None:
+    help_ = "only so many files of the store and of each target, chosen by chance"
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help=help_)
+
+
+def _ledger(parser: Grammar) -> None:
+    parser.add_argument("deed", choices=["check", "backup", "rebuild"], help="what to do for it")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="with backup: the new file to copy it into")
+
+
 def _completion(parser: Grammar) -> None:
     parser.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell to complete for")
 
@@ -134,6 +144,8 @@ COMMANDS: Final[Sequence[Command]] = (
         "retry:run",
         lambda parser: _names(parser, "ROUTE or DEVICE", "only of these"),
     ),
+    Command("verify", "read the store and ask the targets again, against the ledger", "verify:run", _verify),
+    Command("ledger", "check the ledger, back it up, or rebuild a lost one from the store", "ledger:run", _ledger),
     Command("trust", "look at a host's key and pin it", "trust:run", _trust),
     Command("import", "turn a config of an older system into ours, and say what has no equal", "import_:run", _import),
     Command("completion", "print the completion script for a shell", "completion:run", _completion),
