@@ -13,8 +13,8 @@ from tests.real import module_folder, program
 from tests.servers.openssh import fingerprint_of, make_key
 from tests.servers.running import LOOPBACK, PASSWORD, SshHost, free_port, serving
 
-_USERNAME = "collector"
-_PASSWORD_HASH = "$6$v2xsync$cKSxkqG.lFe3Ov1EGVuwgSJUV0crpql8dFEm8dG4SSy1zuRAnjGIlnPfN/2IJLI3zNhAHMGLBspkDINtf96B.1"
+USERNAME = "collector"
+PASSWORD_HASH = "$6$v2xsync$cKSxkqG.lFe3Ov1EGVuwgSJUV0crpql8dFEm8dG4SSy1zuRAnjGIlnPfN/2IJLI3zNhAHMGLBspkDINtf96B.1"
 
 
 @contextmanager
@@ -23,13 +23,13 @@ def proftpd(folder: Path, home: Path) -> Iterator[SshHost]:
     server = program("proftpd")
     host_key = make_key(folder / "host_ed25519")
     users = folder / "users"
-    users.write_text(f"{_USERNAME}:{_PASSWORD_HASH}:{os.geteuid()}:{os.getegid()}::{home}:/bin/false\n")
+    users.write_text(f"{USERNAME}:{PASSWORD_HASH}:{os.geteuid()}:{os.getegid()}::{home}:/bin/false\n")
     users.chmod(0o600)
     port = free_port()
     config = folder / "proftpd.conf"
     config.write_text("\n".join([*_settings(folder, host_key, users, port, module_folder(server)), ""]))
     with serving([server, "-n", "-c", config], port, folder / "proftpd.log") as pid:
-        yield SshHost(port=port, username=_USERNAME, password=PASSWORD, fingerprint=fingerprint_of(host_key), pid=pid)
+        yield SshHost(port=port, username=USERNAME, password=PASSWORD, fingerprint=fingerprint_of(host_key), pid=pid)
 
 
 def _settings(folder: Path, host_key: Path, users: Path, port: int, modules: Path) -> list[str]:
