@@ -50,7 +50,7 @@ def test_a_source_from_which_nothing_ever_came_is_missing(run: Run, site: Path) 
     expecting(site)
     answer = run("report")
     assert answer.code == 0
-    assert "MISSING  clay: nothing ever came (route all expects something every 1 day, 0:00:00)" in answer.out
+    assert "MISSING  clay: nothing ever came (route all expects something every 1 d)" in answer.out
 
 
 def test_a_route_without_expect_misses_nothing(run: Run, site: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.engine.rig import Rig
@@ -12,10 +14,11 @@ from tests.engine.test_once import route
 
 from v2xsync.devices.faults import Fault, FaultAt, Faults, FaultyTarget
 from v2xsync.devices.memory import MEMORY
-from v2xsync.engine.manifests import folder_in, read
+from v2xsync.engine.manifests import Manifests, folder_in, read
 from v2xsync.engine.station import Keep
 from v2xsync.engine.verifying import store_difference
 from v2xsync.errors import LedgerError
+from v2xsync.ledger.base import ExpiryTask
 from v2xsync.ledger.care import check
 from v2xsync.ledger.manifest import ManifestLine
 from v2xsync.ledger.rebuild import Rebuilt, rebuild
@@ -101,9 +104,9 @@ def test_a_group_is_one_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         rig.plant("box", f"{number}.csv", b"a")
     write = rig.station.manifests._write
 
-    def counting(lines: Sequence[ManifestLine]) -> None:
+    def counting(lines: Sequence[Mapping[str, object]], at: float) -> None:
         appends.append(len(lines))
-        write(lines)
+        write(lines, at)
 
     monkeypatch.setattr(rig.station.manifests, "_write", counting)
     rig.crew.committer.wake_by(lambda: None)
@@ -145,6 +148,17 @@ def test_a_torn_line_harms_no_other(tmp_path: Path) -> None:
     lines, torn = read(tmp_path / "store")
     assert torn == 1
     assert [line.step for line in lines if line.path == "b.csv"] == ["stored", "delivered", "removed"]
+
+
+def test_a_short_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk may take a part of what it is given; the rest is given again."""
+    write = os.write
+    monkeypatch.setattr("v2xsync.engine.manifests.os.write", lambda fd, data: write(fd, data[:7]))
+    Manifests(tmp_path, ZoneInfo("UTC"), print).expired(ExpiryTask(1, "r", "p", "aa", 0.0, ()), 1.0)
+    monkeypatch.undo()
+    lines, torn = read(tmp_path)
+    assert [(line.step, line.place, line.at) for line in lines] == [("expired", "p", 1.0)]
+    assert torn == 0
 
 
 # --- rebuilding
@@ -267,6 +281,19 @@ def test_what_the_retention_rule_took_from_the_store_is_not_missing(tmp_path: Pa
     rig.run()
     assert rig.stored() == {}
     assert rig.steps() == ["found", "stored", "delivered", "expired"]
+
+
+def test_a_place_that_two_routes_share_is_emptied_for_both(tmp_path: Path) -> None:
+    routes = tuple(route(name=name, remove=RemoveRule(), layout="{path}") for name in ("r", "s"))
+    rig = Rig(tmp_path, routes, keep=Keep(0.0))
+    rig.plant("box", "a.csv", b"a")
+    rig.run()
+    assert rig.stored() == {}
+    assert [line.step for line in lines_of(rig)].count("expired") == 1
+    assert rebuilt(rig).missing == []
+    steps = len(rig.steps())
+    rig.run()
+    assert len(rig.steps()) == steps
 
 
 def test_a_file_that_came_again_after_its_removal_has_two_lives(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DAYS: Final = 7
 """Without ``--day`` so many dates are told, today the last."""
 
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
 _HEAD = ("day", "files", "size", "first", "last", "element", "source")
 
 
@@ -67,4 +69,10 @@ def _row(one: Arrivals, zone: ZoneInfo) -> Sequence[str]:
 def _sentence(one: Silence, zone: ZoneInfo) -> str:
     who = f"{one.source}: {one.element}" if one.element else one.source
     since = f"silent since {shown(one.last, zone)}" if one.last is not None else "nothing ever came"
-    return f"MISSING  {who}: {since} (route {one.route} expects something every {dt.timedelta(seconds=one.expect_s)})"
+    return f"MISSING  {who}: {since} (route {one.route} expects something every {_span(one.expect_s)})"
+
+
+def _span(seconds: float) -> str:
+    """So many seconds in the largest unit that fits a whole number of times."""
+    length, word = next((length, word) for length, word in _UNITS if seconds % length == 0 or length == 1)
+    return f"{seconds / length:.0f} {word}"

@@ -26,6 +26,9 @@ from v2xsync.model.localtime import wall_time
 
 _NAME_LETTERS: Final = 100
 
+_Told = Mapping[str, object]
+"""A line, as keys of ManifestLine."""
+
 
 class Manifests:
     """Where the workers of one station write; safe for any thread.
@@ -42,27 +45,27 @@ class Manifests:
 
     def stored(self, copies: Iterable[tuple[FetchTask, Stored]], at: float) -> None:
         """These stand in the store under their final names."""
-        self._note([_stored(task, copy, at) for task, copy in copies])
+        self._note([_stored(task, copy, at) for task, copy in copies], at)
 
     def sending(self, task: DeliveryTask, at: float) -> None:
         """This is about to be given to a target that cannot be asked. Raises StoreError: then it must not be."""
-        self._write([_delivery(SENDING, task, at)])
+        self._write([_delivery(SENDING, task, at)], at)
 
     def delivered(self, copies: Iterable[tuple[DeliveryTask, Delivered]], at: float) -> None:
         """These were proven at their target."""
-        self._note([_delivered(task, copy, at) for task, copy in copies])
+        self._note([_delivered(task, copy, at) for task, copy in copies], at)
 
     def removed(self, tasks: Iterable[RemovalTask], at: float) -> None:
         """These were removed at their source; told to every route that has a receipt for them."""
-        self._note([line for task in tasks for line in _removed(task, at)])
+        self._note([line for task in tasks for line in _removed(task, at)], at)
 
     def expired(self, task: ExpiryTask, at: float) -> None:
-        """This copy leaves the store, as its retention rule wants."""
-        self._note([_expired(task, at)])
+        """This place in the store was emptied, as the retention rule wants."""
+        self._note([_expired(task, at)], at)
 
-    def _note(self, lines: Sequence[ManifestLine]) -> None:
+    def _note(self, lines: Sequence[_Told], at: float) -> None:
         try:
-            self._write(lines)
+            self._write(lines, at)
         except StoreError as error:
             if not self._told:
                 self._tell(f"{error.what}; the ledger alone knows what happens now")
@@ -70,16 +73,37 @@ class Manifests:
         else:
             self._told = False
 
-    def _write(self, lines: Sequence[ManifestLine]) -> None:
-        texts: dict[Path, list[str]] = {}
+    def _write(self, lines: Sequence[_Told], at: float) -> None:
+        texts: dict[object, list[str]] = {}
         for line in lines:
-            texts.setdefault(self._file(line), []).append(encode(line))
-        for file, found in texts.items():
-            with self._lock:
-                _append(file, "".join(found))
+            texts.setdefault(line["route"], []).append(encode(line))
+        for route, found in texts.items():
+            file = self._file(str(route), at)
+            try:
+                self._append(file, "".join(found).encode("ascii"))
+            except OSError as error:
+                raise store_error(error, f"cannot write the manifest {file}") from error
 
-    def _file(self, line: ManifestLine) -> Path:
-        return self._folder / _folder_name(line.route) / f"{wall_time(line.at, self._zone).date().isoformat()}.jsonl"
+    def _append(self, file: Path, text: bytes) -> None:
+        """Append durably. Writers wait for each other's bytes, not for each other's disk. Raises OSError."""
+        with self._lock:
+            made = _make_folder(file.parent)
+            fresh = not file.exists()
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            try:
+                _write_all(descriptor, text)
+            except OSError:
+                os.close(descriptor)
+                raise
+        try:
+            sync_file(descriptor)
+        finally:
+            os.close(descriptor)
+        for folder in (file.parent, *(one.parent for one in made)) if fresh else ():
+            sync_folder(folder)
+
+    def _file(self, route: str, at: float) -> Path:
+        return self._folder / _folder_name(route) / f"{wall_time(at, self._zone).date().isoformat()}.jsonl"
 
 
 def folder_in(store: Path) -> Path:
@@ -115,28 +139,14 @@ def _folder_name(route: str) -> str:
     return name if name.strip(". ") else "_"
 
 
-def _append(file: Path, text: str) -> None:
-    """Append durably; what an earlier append left torn gets its line's end first. Raises StoreError."""
-    try:
-        made = _make_folder(file.parent)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(descriptor, "r+b", buffering=0) as opened:
-            length = opened.seek(0, os.SEEK_END)
-            opened.write((_mending(opened.fileno(), length) + text).encode("ascii"))
-            sync_file(opened.fileno())
-        if not length:
-            sync_folder(file.parent)
-        for folder in made:
-            sync_folder(folder.parent)
-    except OSError as error:
-        raise store_error(error, f"cannot write the manifest {file}") from error
-
-
-def _mending(descriptor: int, length: int) -> str:
-    if not length:
-        return ""
-    os.lseek(descriptor, length - 1, os.SEEK_SET)
-    return "" if os.read(descriptor, 1) == b"\n" else "\n"
+def _write_all(descriptor: int, text: bytes) -> None:
+    """Write every byte; what an earlier append left torn gets its line's end first. Raises OSError."""
+    length = os.lseek(descriptor, 0, os.SEEK_END)
+    if length:
+        os.lseek(descriptor, length - 1, os.SEEK_SET)
+        text = text if os.read(descriptor, 1) == b"\n" else b"\n" + text
+    while text:
+        text = text[os.write(descriptor, text) :]
 
 
 def _make_folder(folder: Path) -> Sequence[Path]:
@@ -150,44 +160,42 @@ def _make_folder(folder: Path) -> Sequence[Path]:
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
-def _item(task: FetchTask | DeliveryTask | RemovalTask) -> Mapping[str, object]:
+def _item(step: str, at: float, task: FetchTask | DeliveryTask | RemovalTask) -> dict[str, object]:
     seen = task.fingerprint
     return {
-        "source": task.source, "path": task.path, "size": seen.size, "mtime_ns": seen.mtime_ns, "step_ns": seen.step_ns,
+        "step": step, "at": at, "source": task.source, "path": task.path, "size": seen.size, "mtime_ns": seen.mtime_ns,
+        "step_ns": seen.step_ns,
     }  # fmt: skip
 
 
-def _line(**values: object) -> ManifestLine:
-    return ManifestLine(**values)  # type: ignore[arg-type]  # the callers' values come typed from tasks and receipts
+def _plan(task: FetchTask | DeliveryTask) -> _Told:
+    return {"route": task.route, "element": task.element, "found_at": task.found_at}
 
 
-def _stored(task: FetchTask, copy: Stored, at: float) -> ManifestLine:
-    return _line(
-        **_item(task), step=Step.STORED.value, at=at, route=task.route, found_at=task.found_at, element=task.element,
-        place=copy.store_path, bytes=copy.size, sha256=copy.sha256, proof=copy.proof.word, method=copy.method,
-        digest=str(copy.digest or ""), note=copy.note,
-    )  # fmt: skip
+def _proof(copy: Stored | Delivered) -> _Told:
+    told = {"bytes": copy.size, "sha256": copy.sha256, "proof": copy.proof.word, "method": copy.method}
+    more = {"digest": str(copy.digest or ""), "note": copy.note}
+    return {**told, **{key: value for key, value in more.items() if value}}
 
 
-def _delivery(step: str, task: DeliveryTask, at: float, **more: object) -> ManifestLine:
-    return _line(
-        **_item(task), **more, step=step, at=at, route=task.route, found_at=task.found_at, element=task.element,
-        stage=task.stage, target=task.target,
-    )  # fmt: skip
+def _stored(task: FetchTask, copy: Stored, at: float) -> _Told:
+    return {**_item(Step.STORED.value, at, task), **_plan(task), "place": copy.store_path, **_proof(copy)}
 
 
-def _delivered(task: DeliveryTask, copy: Delivered, at: float) -> ManifestLine:
-    return _delivery(
-        Step.DELIVERED.value, task, at, place=copy.target_path, bytes=copy.size, sha256=copy.sha256,
-        proof=copy.proof.word, method=copy.method, digest=str(copy.digest or ""), reference=copy.reference,
-        note=copy.note,
-    )  # fmt: skip
+def _delivery(step: str, task: DeliveryTask, at: float) -> _Told:
+    return {**_item(step, at, task), **_plan(task), "stage": task.stage, "target": task.target}
 
 
-def _removed(task: RemovalTask, at: float) -> Iterator[ManifestLine]:
+def _delivered(task: DeliveryTask, copy: Delivered, at: float) -> _Told:
+    reference = {"reference": copy.reference} if copy.reference else {}
+    return {**_delivery(Step.DELIVERED.value, task, at), "place": copy.target_path, **_proof(copy), **reference}
+
+
+def _removed(task: RemovalTask, at: float) -> Iterator[_Told]:
     for route in dict.fromkeys(receipt.route for receipt in task.receipts):
-        yield _line(**_item(task), step=Step.REMOVED.value, at=at, route=route, sha256=task.sha256)
+        yield {**_item(Step.REMOVED.value, at, task), "route": route, "sha256": task.sha256}
 
 
-def _expired(task: ExpiryTask, at: float) -> ManifestLine:
-    return ManifestLine(step=Step.EXPIRED.value, at=at, route=task.route, place=task.store_path, sha256=task.sha256)
+def _expired(task: ExpiryTask, at: float) -> _Told:
+    step = Step.EXPIRED.value
+    return {"step": step, "at": at, "route": task.route, "place": task.store_path, "sha256": task.sha256}

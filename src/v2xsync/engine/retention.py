@@ -43,7 +43,7 @@ class Retention:
         users = self._station.ledger.users_of(task.store_path)
         if not [user for user in users if user != (task.item_id, task.route)]:
             self._station.store.expire(task.store_path)
-        self._station.manifests.expired(task, now)
+            self._station.manifests.expired(task, now)
         self._station.ledger.record_expired(task.item_id, task.route, now)
 
     def _judge(self, task: ExpiryTask, now: float) -> Verdict:

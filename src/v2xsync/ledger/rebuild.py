@@ -32,6 +32,7 @@ T = TypeVar("T")
 NEWER = "a newer version took its place"
 TOLD = "as the manifest tells"
 _CHUNK = 500
+_BUILDING = "rebuilding-"
 
 IsWhole = Callable[[ManifestLine], bool]
 """Whether the store holds, at the place of a STORED line, the content that the line tells."""
@@ -103,7 +104,9 @@ def rebuild(state_dir: Path, lines: Sequence[ManifestLine], is_whole: IsWhole, a
 
 def _build(state_dir: Path, lines: Sequence[ManifestLine], is_whole: IsWhole, at: float) -> Rebuilt:
     """Build in a folder of its own, and put the whole ledger in its place by one rename."""
-    folder = Path(tempfile.mkdtemp(prefix="rebuilding-", dir=state_dir))
+    for left_behind in state_dir.glob(f"{_BUILDING}*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=state_dir))
     try:
         ledger = open_ledger(folder)
         with contextlib.closing(ledger):
@@ -139,10 +142,10 @@ def lives_of(lines: Iterable[ManifestLine]) -> Sequence[Life]:
     """The lives that the lines (oldest first) tell of, in the order of their beginning."""
     lives: list[Life] = []
     newest: dict[_Version, Life] = {}
-    standing: dict[tuple[str, str], list[Leg]] = {}
+    standing: dict[str, list[Leg]] = {}
     for line in lines:
         if line.step == Step.EXPIRED.value:
-            _expire(standing.pop((line.route, line.place), ()), line)
+            _expire(standing.pop(line.place, ()), line)
             continue
         version = (line.source, line.path, line.fingerprint)
         life = newest.get(version)
@@ -151,7 +154,7 @@ def lives_of(lines: Iterable[ManifestLine]) -> Sequence[Life]:
             lives.append(life)
         leg = _tell(life, line)
         if leg is not None and leg.stored is line:
-            standing.setdefault((line.route, line.place), []).append(leg)
+            standing.setdefault(line.place, []).append(leg)
     return lives
 
 
