@@ -97,7 +97,7 @@ class Rig:
             devices={n: DeviceFacts(n, "memory", self.session(n).capabilities) for n in names},
             keep=self.keep,
             ledger=self.ledger,
-            store=Store(self.tmp / "store", self.min_free),
+            store=Store(self.tmp / "store", self.min_free, monotonic=self.clock.monotonic),
             board=Board(self.clock, names),
             clock=self.clock,
             chance=random.Random(1),

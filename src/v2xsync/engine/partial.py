@@ -11,6 +11,7 @@ import errno
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,10 @@ from v2xsync.errors import IntegrityError, ItemFailed, StoreError, StoreFull
 AHEAD_BYTES: Final = 16 * 1024 * 1024
 """So much may arrive before the piece it follows; more is a peer that loses pieces."""
 
-CHECKPOINT_BYTES: Final = 32 * 1024 * 1024
-"""After so many new bytes a long transfer is made durable, so that a power cut costs no more than this."""
+CHECKPOINT_BYTES: Final = 8 * 1024 * 1024
+CHECKPOINT_S: Final = 30.0
+"""A long transfer is made durable after so many new bytes *and* so many seconds: a power cut costs no more than half a
+minute of a slow line, and a fast one is not held up by the disk."""
 
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
 
@@ -41,9 +44,11 @@ class Partial:
     the overlap can be compared.
     """
 
-    def __init__(self, path: Path, *, label: str, trust_length: bool) -> None:
+    def __init__(self, path: Path, *, label: str, trust_length: bool, monotonic: Callable[[], float]) -> None:
         """Open `path`, continuing what stands there; `label` names the item in errors. Raises StoreError."""
         self.path = path
+        self._monotonic = monotonic
+        self._checked_at = monotonic()
         self._label = label
         self._ahead: dict[int, bytes] = {}
         self._ahead_bytes = 0
@@ -108,7 +113,7 @@ class Partial:
             raise store_error(error, f"cannot write {self._label}") from error
         self._hash.update(data)
         self.frontier += len(data)
-        if self.frontier - self._checked >= CHECKPOINT_BYTES:
+        if self.frontier - self._checked >= CHECKPOINT_BYTES and self._monotonic() - self._checked_at >= CHECKPOINT_S:
             self.checkpoint()
 
     def checkpoint(self) -> None:
@@ -118,7 +123,7 @@ class Partial:
             _mark(self.path).write_text(str(max(self.frontier, self._kept)), encoding="ascii")
         except OSError as error:
             raise store_error(error, f"cannot sync {self._label}") from error
-        self._checked = self.frontier
+        self._checked, self._checked_at = self.frontier, self._monotonic()
 
     @property
     def sha256(self) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,11 @@ class Placed:
 class Store:
     """One folder of final files and, inside it, one of partials. Safe for several threads on different items."""
 
-    def __init__(self, directory: Path, min_free: int = 0, *, boot_id: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, min_free: int = 0, *, monotonic: Callable[[], float], boot_id: str | None = None
+    ) -> None:
         self.directory = directory
+        self._monotonic = monotonic
         self.min_free = min_free
         self._partials = directory / OUR_PREFIX
         self._boot_id = _read_boot_id() if boot_id is None else boot_id
@@ -98,7 +101,8 @@ class Store:
 
     def begin(self, item_id: int, label: str) -> Partial:
         """Open the partial of an item, continuing an earlier one. Raises StoreError."""
-        return Partial(self.part_path(item_id), label=label, trust_length=self._trust_length)
+        path = self.part_path(item_id)
+        return Partial(path, label=label, trust_length=self._trust_length, monotonic=self._monotonic)
 
     def commit(self, batch: Sequence[Finished]) -> Sequence[Placed | V2xSyncError]:
         """Give every file of `batch` its final name, durably; one answer each, in order.

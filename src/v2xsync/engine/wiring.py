@@ -8,7 +8,14 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from v2xsync.config.device_options import IrodsOptions, LocalOptions, PostOptions, SftpOptions, WebdavOptions
+from v2xsync.config.device_options import (
+    FtpOptions,
+    IrodsOptions,
+    LocalOptions,
+    PostOptions,
+    SftpOptions,
+    WebdavOptions,
+)
 from v2xsync.config.schema import DeviceConfig, StationConfig
 from v2xsync.config.secrets import SecretRef
 from v2xsync.devices.base import ArrivalHints
@@ -53,7 +60,7 @@ def build(
         devices=devices,
         keep=Keep(config.store.keep.after_delivery_s),
         ledger=ledger,
-        store=Store(config.store.directory, config.store.min_free),
+        store=Store(config.store.directory, config.store.min_free, monotonic=clock.monotonic),
         board=Board(clock, tuple(devices)),
         clock=clock,
         chance=chance or random.Random(),  # noqa: S311 - jitter, not a secret
@@ -182,6 +189,31 @@ def _webdav(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
     )
 
 
+def _ftp(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    from v2xsync.devices import ftp
+
+    options = _options(device, FtpOptions)
+    return ftp.FtpDevice(
+        device.name,
+        ftp.FtpOptions(
+            host=options.host,
+            port=options.port,
+            username=options.username,
+            password=secret(config, device, options.password),
+            tls=options.tls,
+            ca=options.ca,
+            tls_name=options.tls_name,
+            tls_verify=options.tls_verify,
+            passive=options.passive,
+            root=options.root,
+            timeout_s=options.timeout,
+            max_parallel=options.max_parallel,
+            listing_zone=options.listing_zone,
+        ),
+        clock.now,
+    )
+
+
 def _post(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
     del clock
     from v2xsync.devices import post
@@ -227,6 +259,7 @@ _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
     "local": _local,
     "sftp": _sftp,
     "irods": _irods,
+    "ftp": _ftp,
     "post": _post,
     "webdav": _webdav,
 }
