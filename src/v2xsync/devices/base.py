@@ -222,7 +222,7 @@ class SendRequest:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A commit that the peer acknowledged; `reference` is what the peer calls the file (a result address), if it does."""
+    """A commit that the peer acknowledged; `reference` is what it calls the file (a result address), if it does."""
 
     size: int
     method: str
@@ -339,7 +339,7 @@ def is_ours(name: str) -> bool:
 def partial_beside(path: str, reference: str) -> str:
     """Return the partial name for `path` at a target: same folder, never derived from the file's name.
 
-    `reference` is the ledger's station-unique reference of the delivery, so that two stations never meet in one partial.
+    `reference` is the ledger's station-unique reference of the delivery: two stations never meet in one partial.
     """
     folder, slash, _name = path.rpartition("/")
     return f"{folder}{slash}{OUR_PREFIX}-{reference}.part"
