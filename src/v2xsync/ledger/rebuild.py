@@ -227,9 +227,11 @@ class Replay:
                 self._judge_copy(life, leg)
         self._find(lives)
         self._store(lives)
+        self._deliver(lives)
         for life in lives:
-            self._deliver(life)
             self._expire(life)
+            lost = [leg.route for leg in life.legs.values() if leg.lost and life.removed_at is None]
+            self.lost += [(life.item_id, route) for route in lost]
         self._remove([life for life in lives if life.removed_at is not None])
         self.result.items += len(lives)
 
@@ -258,15 +260,19 @@ class Replay:
             self._ledger.record_stored(group, at)
         self.result.stored += len(copies)
 
-    def _deliver(self, life: Life) -> None:
-        if any(leg.delivered or leg.sending for leg in life.legs.values()):
-            ids = self._delivery_ids(life)
-            for leg in life.legs.values():
-                self._ledger.mark_sending([ids[leg.route, to] for to in leg.sending - set(leg.delivered)])
-                for target, line in leg.delivered.items():
-                    self._ledger.record_delivered([_delivered(ids[leg.route, target], line)], line.at)
-                    self.result.delivered += 1
-        self.lost += [(life.item_id, leg.route) for leg in life.legs.values() if leg.lost and life.removed_at is None]
+    def _deliver(self, lives: Sequence[Life]) -> None:
+        sending: list[int] = []
+        copies: list[tuple[float, Delivered]] = []
+        for life in lives:
+            legs = [leg for leg in life.legs.values() if leg.delivered or leg.sending]
+            ids = self._delivery_ids(life) if legs else {}
+            for leg in legs:
+                sending += [ids[leg.route, target] for target in leg.sending - set(leg.delivered)]
+                copies += [(line.at, _delivered(ids[leg.route, to], line)) for to, line in leg.delivered.items()]
+        self._ledger.mark_sending(sending)
+        for at, group in _by_time(copies):
+            self._ledger.record_delivered(group, at)
+        self.result.delivered += len(copies)
 
     def _delivery_ids(self, life: Life) -> Mapping[tuple[str, str], int]:
         dossier = self._ledger.dossier(life.item_id)
