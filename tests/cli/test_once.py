@@ -36,6 +36,7 @@ def test_a_device_that_cannot_be_used_gives_3_and_every_cause(run: Run, site: Pa
     """A target's folder that was there and is gone is a drive that is not mounted: it is never made a second time."""
     content = (site / "clay" / SPAT).read_bytes()
     assert run("--once").code == 0
+    (site / "clay" / SPAT).parent.mkdir(parents=True, exist_ok=True)
     (site / "clay" / SPAT).write_bytes(content + b"more")
     shutil.rmtree(site / "office")
     answer = run("--once", "--json")
