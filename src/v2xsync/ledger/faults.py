@@ -15,8 +15,8 @@ _PRIMARY_CODE = 0xFF
 
 DAMAGED = "the ledger's file is damaged"
 DAMAGED_REMEDY = (
-    "keep the damaged file, put a backup in its place, or move it away and start again: "
-    "what stands in the store and at the targets is found there by its content"
+    "v2xsync ledger rebuild keeps the damaged file and makes the ledger anew from the store's manifests; "
+    "a backup, which does not know what came after it, is the second choice"
 )
 
 _MEANINGS = {
