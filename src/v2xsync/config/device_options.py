@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from v2xsync.config.fields import Duration, HostKey, HostName, PathHere, Secret, Size, Table
 from v2xsync.config.form_values import FieldValue, Headers, WebAddress, judge_flight_review
 from v2xsync.config.places import Place, folder_place, host_place
 from v2xsync.config.problems import Misfit
+from v2xsync.config.usual import known_zone
 from v2xsync.model.items import Proof
 from v2xsync.model.schedule import Arrival, Every, Schedule
 
@@ -219,6 +220,46 @@ class WebdavOptions(DeviceOptions):
         return {} if self.ca is None else {"ca": self.ca}
 
 
+class FtpOptions(DeviceOptions):
+    """A folder of an FTP server. TLS is asked for unless the config says that there is none."""
+
+    host: HostName
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Default: 21, or 990 with implicit TLS."""
+    username: Annotated[str, Field(min_length=1)] = "anonymous"
+    password: Secret | None = Field(default=None, repr=False)
+    tls: Literal["explicit", "implicit", "none"] = "explicit"
+    ca: PathHere | None = None
+    """A file of certificates (PEM) that alone are trusted: authorities, or the server's own."""
+    tls_name: str = ""
+    """The name in the server's certificate, where that is not `host`."""
+    tls_verify: bool = True
+    passive: bool = True
+    root: Annotated[str, Field(min_length=1)] = "."
+    timeout: Annotated[Duration, Field(ge=1)] = 20.0
+    """Seconds of silence after which the server counts as gone."""
+    listing_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
+    """The zone of the times in listings, where the server tells no better ones."""
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if self.tls == "none" and (self.ca or self.tls_name or not self.tls_verify):
+            remedy = "take ca, tls_name and tls_verify out"
+            raise Misfit("without TLS there is no certificate to judge", remedy=remedy, key="tls")
+        if self.username != "anonymous" and self.password is None:
+            raise Misfit("the password is missing", remedy="write `password`", key="password")
+        return self
+
+    def place(self) -> Place:
+        """Host, port and folder."""
+        port = self.port or (990 if self.tls == "implicit" else 21)
+        return host_place("ftp", self.host, port, self.username, self.root)
+
+    def needed_files(self) -> Mapping[str, Path]:
+        """The file of certificates."""
+        return {} if self.ca is None else {"ca": self.ca}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """What is known of a device type before a device of it is opened."""
@@ -252,6 +293,7 @@ DEVICE_TYPES: Final[Mapping[str, DeviceType]] = {
     "local": DeviceType(LocalOptions, DeviceFacts(arrival=True, read_in_place=True)),
     "sftp": DeviceType(SftpOptions, DeviceFacts()),
     "irods": DeviceType(IrodsOptions, DeviceFacts()),
+    "ftp": DeviceType(FtpOptions, DeviceFacts()),
     "webdav": DeviceType(WebdavOptions, DeviceFacts()),
     "post": DeviceType(PostOptions, DeviceFacts(can_be_source=False, delivery_proof=Proof.ACK)),
 }

@@ -24,6 +24,12 @@ def zone_named(name: str) -> ZoneInfo:
         raise Misfit(f'there is no time zone "{name}"', remedy=remedy) from error
 
 
+def known_zone(name: str) -> str:
+    """Return `name` where it is that of a zone; raises Misfit."""
+    zone_named(name)
+    return name
+
+
 def machine_zone(environ: Mapping[str, str], localtime: Path = _LOCALTIME) -> ZoneInfo:
     """Return the zone this machine is set to, UTC where it does not tell a name."""
     _folder, marker, linked = str(localtime.resolve()).partition("zoneinfo/")

@@ -506,4 +506,3 @@ class FtpDevice:
 
 def _is_partial(name: str) -> bool:
     return name.startswith(f"{OUR_PREFIX}-") and name.endswith(".part")
-
