@@ -12,7 +12,7 @@ from pathlib import Path
 
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 _TOOLS = Path(__file__).parents[1] / ".tools" / "usr"
-_WITH_MODULES = {"proftpd": ("mod_sftp.so",)}
+_WITH_MODULES = {"nginx": ("modules/ngx_http_dav_ext_module.so",), "proftpd": ("mod_sftp.so",)}
 """Programs that serve us only with these modules of theirs."""
 
 

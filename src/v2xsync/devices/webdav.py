@@ -42,7 +42,7 @@ from v2xsync.devices.dav.answers import Resource
 from v2xsync.devices.dav.line import Line
 from v2xsync.devices.dav.places import Astray, Place
 from v2xsync.devices.dav.reading import digests, read, require_version
-from v2xsync.devices.dav.sending import Known, Sending
+from v2xsync.devices.dav.sending import ENDINGS, Known, Sending
 from v2xsync.devices.http import Login, Secret, make_client
 from v2xsync.errors import (
     IntegrityError,
@@ -58,7 +58,8 @@ from v2xsync.model.items import Digest, Entry, Kind, Proof, Unlistable
 __all__ = ["WebdavDevice", "WebdavOptions"]
 
 MOST_FOLDERS: Final = 1_000_000
-"""Below one root; more are made up."""
+MOST_NAMES: Final = 1_000_000
+"""Below one root, and in one folder; more are made up."""
 _MOST_REASONS: Final = 5
 _CONTINUES: Final = ("Apache", "lighttpd")
 """Servers that are known to continue a partial; whether this one does is found out at the first large file."""
@@ -157,8 +158,8 @@ class WebdavDevice:
                 if isinstance(found, Entry) and found.kind is Kind.FOLDER:
                     waiting.append(found.path)
                     seen += 1
-            if seen > MOST_FOLDERS:
-                raise ProtocolFault(self.name, f"the server lists more than {MOST_FOLDERS} folders")
+                if seen > MOST_FOLDERS:
+                    raise ProtocolFault(self.name, f"the server lists more than {MOST_FOLDERS} folders")
         line.root()
 
     def _list_folder(self, line: Line, folder: str) -> Iterator[Entry | Unlistable]:
@@ -309,7 +310,8 @@ class WebdavDevice:
 
     def _sweep(self, line: Line, folder: str, keep: frozenset[str]) -> Iterator[str]:
         try:
-            stale = [path for path in self._partials(line, folder and require_safe(folder)) if path not in keep]
+            ours = self._partials(line, folder and require_safe(folder))
+            stale = [path for path in ours if _as_the_engine_says(path) not in keep]
         except ItemError:
             return
         for path in stale:
@@ -362,8 +364,8 @@ class _Listing:
         above, _, name = path.rpartition("/")
         if above != self._folder:
             self.trouble("the server names an address that is not in the folder")
-        elif name in self._names:
-            self.trouble("the server names one file twice")
+        elif name in self._names or len(self._names) >= MOST_NAMES:
+            self.trouble("the server names one file twice, or more files than anybody has")
         elif not is_ours(name):
             self._names.add(name)
             try:
@@ -382,7 +384,13 @@ class _Listing:
 
 
 def _is_partial(name: str) -> bool:
-    return name.startswith(f"{OUR_PREFIX}-") and name.endswith(".part")
+    return name.startswith(f"{OUR_PREFIX}-") and name.endswith(ENDINGS)
+
+
+def _as_the_engine_says(partial: str) -> str:
+    for ending in ENDINGS:
+        partial = partial.removesuffix(ending)
+    return partial + ENDINGS[0]
 
 
 def _is_strong(etag: str) -> bool:

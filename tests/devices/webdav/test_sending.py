@@ -232,11 +232,29 @@ def test_a_share_that_may_only_be_read_stops_the_device_and_no_file_is_to_blame(
         send(site.device(), "d.bin", b"12345")
 
 
+def test_a_server_that_keeps_the_ending_part_for_itself_gets_another_one(site: Site):
+    """OwnCloud and Nextcloud answer 400 or 403 to PUT of any name with that ending."""
+    site.plant("d/.v2xsync-st-8.unfinished", b"in use")
+    site.plant("d/.v2xsync-st-9.unfinished", b"stale")
+
+    def reserved(exchange: Exchange) -> bool:
+        return exchange.target.endswith(".part") and exchange.reply(400)
+
+    with site.through(on("PUT", "", reserved)) as (device, peer):
+        assert 0 in send(device, "d/a.bin", BIG).sent
+        assert 0 in send(device, "d/b.bin", b"12345").sent
+        assert peer.count(r"^PUT .*\.part$") == 2, "the file's, and one to find out"
+        assert list(device.sweep(["d"], frozenset({"d/.v2xsync-st-8.part"}))) == ["d/.v2xsync-st-9.unfinished"]
+    assert set(site.files()) == {"d/a.bin", "d/b.bin", "d/.v2xsync-st-8.unfinished"}
+    assert site.files()["d/a.bin"] == BIG
+
+
 def test_one_folder_that_may_not_be_written_is_that_file_s_trouble(site: Site):
     site.plant("closed/x", b"x")
     with site.through(on("PUT", "/closed/", answering(403))) as (device, _):
         assert isinstance(send(device, "closed/a.bin", b"12345").errors[0], ItemRefused)
         assert 0 in send(device, "open/a.bin", b"12345").sent
+        assert device._known.ending == ".part"
     assert set(site.files()) == {"closed/x", "open/a.bin"}
 
 

@@ -35,7 +35,7 @@ DONE: Final = frozenset({200, 201, 204})
 _FOLLOWED: Final = 424
 """Failed Dependency: not done because something else was not."""
 _MOST_LOOK_BYTES: Final = 1 << 20
-_MOST_FOLDER_BYTES: Final = 1 << 30
+_MOST_FOLDER_BYTES: Final = 1 << 29
 _SLOWEST_DISK: Final = 8 * 1024 * 1024
 """Bytes that a server may need a second for, before it answers that they are safe (requirement R11)."""
 _LATEST_S: Final = 9e9
@@ -68,7 +68,7 @@ class Line:
         timeout = httpx.Timeout(self._timeout_s, read=self._timeout_s + heavy / _SLOWEST_DISK)
         url = self.place.url(path, folder=folder)
         with mapped(self.name), self._client.stream(method, url, timeout=timeout, **more) as response:
-            self.software = response.headers.get("Server", "")[:80] or self.software
+            self.software = plain(response.headers.get("Server", ""), 80) or self.software
             self.date_s = seconds_of_date(response.headers.get("Date", ""))
             self._check_server(response)
             yield response
@@ -176,7 +176,7 @@ class Line:
             kind, words, remedy = _WORDS[status]
             return kind(path, words.format(doing=doing), remedy=remedy)
         kind = ItemFailed if status >= 500 or status < 400 else ItemRefused
-        return kind(path, f"the server refuses to {doing} (status {status} {response.reason_phrase[:60]})")
+        return kind(path, f"the server refuses to {doing} (status {status} {plain(response.reason_phrase, 60)})")
 
     @contextmanager
     def about(self, path: str) -> Iterator[None]:
@@ -224,8 +224,13 @@ def mtime_ns(date: str) -> int | None:
     return int(seconds) * NS_PER_S if seconds is not None and abs(seconds) < _LATEST_S else None
 
 
+def plain(text: str, most: int) -> str:
+    """Return the beginning of a peer's own words, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
+
+
 def _sent_away(path: str, response: httpx.Response) -> ItemError:
-    where = response.headers.get("Location", "nowhere")[:200]
+    where = plain(response.headers.get("Location", "nowhere"), 200)
     remedy = "write the address where it really is as `url`"
     return ItemFailed(path, f"the server sends us to {where}, and a login is not carried elsewhere", remedy=remedy)
 

@@ -28,7 +28,7 @@ class Place:
         self._origin: Final = f"{parts.scheme.lower()}://{parts.netloc}"
         self._host: Final = (parts.hostname or "").casefold()
         below = [part for part in root.split("/") if part not in ("", ".")]
-        self._base: Final = [*_decoded(parts.path), *below]
+        self._base: Final = [*filter(None, _decoded(parts.path)), *below]
         self.is_protected: Final = parts.scheme.lower() == "https"
         self.told: Final = self.url("", folder=True)
         """The root for people."""

@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 
 from v2xsync.devices.dav.answers import Resource
-from v2xsync.devices.dav.line import Line, mtime_ns
+from v2xsync.devices.dav.line import Line, mtime_ns, plain
 from v2xsync.errors import DeviceError, DeviceGone, ItemChanged, ItemError, ItemFailed, ProtocolFault
 from v2xsync.model.items import Fingerprint
 
@@ -88,7 +88,7 @@ def _begin(line: Line, path: str, response: httpx.Response, offset: int) -> int:
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if response.is_success and encoding != "identity":
         remedy = "switch compression off for this address"
-        raise ItemFailed(path, f"the server sends it compressed ({encoding[:20]})", remedy=remedy)
+        raise ItemFailed(path, f"the server sends it compressed ({plain(encoding, 20)})", remedy=remedy)
     if response.status_code == _PARTIAL and offset:
         if _starts_at(response) != offset:
             raise ItemFailed(path, "the server sends another part of it than was asked for")

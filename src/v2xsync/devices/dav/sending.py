@@ -5,6 +5,8 @@ Content-Range, which RFC 9110 leaves to it), a file therefore goes in pieces, ea
 does is found out with the first two pieces of the first file that is large enough: right size, and both sides of the
 seam read back. No conditional header is trusted with what stands at the target: we look right before MOVE, which is
 told not to overwrite besides.
+
+ownCloud and Nextcloud keep names that end with ``.part`` for themselves and refuse ours; then partials end otherwise.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ from v2xsync.model.items import NS_PER_S
 
 FIRST_PIECE: Final = 1024 * 1024
 LARGEST_PIECE: Final = 64 * 1024 * 1024
-_NOT_ALLOWED: Final = frozenset({401, 403, 405})
+ENDINGS: Final = (".part", ".unfinished")
+"""How partials end: as the engine says, and where the server refuses that."""
+_NOT_ALLOWED: Final = frozenset({400, 401, 403, 405, 415, 422})
 _NO_PARENT: Final = 409
 _NAME_TAKEN: Final = 412
 _PERHAPS: Final = frozenset({202, 207})
@@ -47,10 +51,18 @@ _PERHAPS: Final = frozenset({202, 207})
 
 @dataclass(slots=True)
 class Known:
-    """What a session has learned of its server: `continues` partials (None: not tried), `folders` that are there."""
+    """What a session has learned of its server."""
 
     continues: bool | None = None
+    """Whether it continues partials; None: not tried."""
     folders: set[str] = field(default_factory=set)
+    """Those that are there."""
+    ending: str = ENDINGS[0]
+    """How partials have to end."""
+
+
+class _OtherEnding(Exception):
+    """The server refuses names that end as our partials do; from now on they end otherwise."""
 
 
 class _Body:
@@ -98,7 +110,10 @@ class Sending:
         if request.size >= FIRST_PIECE or not request.resume:
             self._require_free(request.path)
         self._make_folder(request.path.rpartition("/")[0])
-        self._write(request)
+        try:
+            request = self._written(request)
+        except _OtherEnding:
+            request = self._written(request)
         self._require_size(request)
         self._require_free(request.path)
         self._move(request)
@@ -148,8 +163,13 @@ class Sending:
 
     # -- the content
 
+    def _written(self, request: SendRequest) -> SendRequest:
+        """Bring the whole content under the partial name; returns the request with the name that was used."""
+        request = replace(request, partial=request.partial.removesuffix(ENDINGS[0]) + self._known.ending)
+        self._write(request)
+        return request
+
     def _write(self, request: SendRequest) -> None:
-        """Bring the whole content under the partial name."""
         position = self._continued(request)
         self._feed.progress(request.token, position)
         if 0 < position == request.size:
@@ -212,22 +232,30 @@ class Sending:
                 text_of(response)
                 return
             error = self._refusal(request, response)
-        if response.status_code in _NOT_ALLOWED:
-            self._require_writable(request)
+        if not start and response.status_code in _NOT_ALLOWED:
+            self._blame_the_folder(request)
         raise error
 
-    def _require_writable(self, request: SendRequest) -> None:
-        """A partial was refused: raise AccessRefused where none may be written anywhere below the root."""
-        name = request.partial.rpartition("/")[2].replace(".part", "-try.part")
-        with self._line.answer("PUT", name, content=b"") as response:
-            writable = response.status_code in DONE
-            text_of(response)
-        if writable:
-            self._line.act("DELETE", name, headers={"Depth": "0"})
+    def _blame_the_folder(self, request: SendRequest) -> None:
+        """A partial was refused: return where that is for its folder, else raise AccessRefused or _OtherEnding."""
+        trial = f"{request.partial.rpartition('/')[2].removesuffix(self._known.ending)}-try"
+        if self._may_write(trial + self._known.ending):
             return
+        if self._known.ending == ENDINGS[0] and self._may_write(trial + ENDINGS[1]):
+            self._known.ending = ENDINGS[1]
+            raise _OtherEnding
         what = f"nothing may be written below {self._line.place.told}"
         remedy = "give the user that we log in as the right to write there, and let the server take PUT"
         raise AccessRefused(self._line.name, what, remedy=remedy)
+
+    def _may_write(self, name: str) -> bool:
+        """Whether an empty file of this name may stand right below the root; it is removed again."""
+        with self._line.answer("PUT", name, content=b"") as response:
+            if response.status_code not in DONE:
+                return False
+            text_of(response)
+        self._line.act("DELETE", name, headers={"Depth": "0"})
+        return True
 
     def _refusal(self, request: SendRequest, response: httpx.Response) -> ItemError:
         if response.status_code == _NO_PARENT:
