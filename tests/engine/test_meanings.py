@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from tests.engine.test_once import route
 from v2xsync.devices.faults import Fault, FaultAt, Faults, FaultySource, FaultyTarget
 from v2xsync.devices.memory_disk import MemoryDisk
 from v2xsync.model.custody import DeliveryState
-from v2xsync.model.rules import After, ReadyRule, RemoveRule
+from v2xsync.model.rules import After, ReadyRule, RemoveRule, Selection
 from v2xsync.model.schedule import Daily, Every
 from v2xsync.model.views import DeviceState
 
@@ -291,3 +292,55 @@ def test_stale_partials_leave_the_store_at_the_next_start(tmp_path: Path) -> Non
     rig.build()
 
     assert not stale.exists()
+
+
+# --- what a monitor must see
+
+
+def test_once_gives_up_on_a_full_store_and_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(tmp_path, (route(),), min_free=1000)
+    monkeypatch.setattr(rig.station.store, "free_bytes", lambda: 10)
+    rig.plant("box", "a.csv", b"a")
+
+    rig.run()
+
+    assert rig.clock.monotonic() < 120
+    assert {cause.device for cause in rig.station.causes} == {"store"}
+    assert rig.on("box") == {"a.csv": b"a"}
+
+
+def test_once_names_a_store_that_was_lost(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, (route(),))
+    shutil.rmtree(tmp_path / "store")
+    rig.plant("box", "a.csv", b"a")
+
+    rig.run()
+
+    assert {cause.device for cause in rig.station.causes} == {"store"}
+
+
+def test_a_store_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    rig = station(tmp_path, at(12))
+    shutil.rmtree(tmp_path / "store")
+    rig.plant("box", "a.csv", b"a")
+    rig.run(for_s=600.0)
+    assert rig.on("office") == {}
+    assert not (tmp_path / "store").exists()
+
+    (tmp_path / "store").mkdir()
+    rig.run(for_s=60.0)
+
+    assert rig.on("office") == {"box/a.csv": b"a"}
+
+
+def test_a_route_with_a_closed_window_does_not_hold_back_the_removals_of_another(tmp_path: Path) -> None:
+    opened = route(name="open", selection=Selection(include=("o*",)), fetch={"box": Daily(dt.time(0, 30), dt.time(5))})
+    shut = route(name="shut", selection=Selection(include=("c*",)), fetch={"box": Daily(dt.time(0, 30), dt.time(1))})
+    rig = Rig(tmp_path, (opened, shut), once=False, clock=FakeClock(at(3)))
+    rig.plant("box", "o1.csv", b"o")
+    rig.plant("box", "c1.csv", b"c")
+
+    rig.run(for_s=600.0)
+
+    assert rig.on("box") == {"c1.csv": b"c"}
+    assert rig.on("office") == {"box/o1.csv": b"o"}

@@ -32,7 +32,7 @@ class Call:
     @property
     def on_terminal(self) -> bool:
         """Whether a person sits before a screen: both ends of the conversation are a terminal."""
-        return self.stdin.isatty() and sys.stdout.isatty()
+        return self.stdin.isatty() and sys.stdout.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
 
     def config(self, *, opens_devices: bool, warn: bool = True) -> StationConfig:
         """Find and load the config; warnings go to stderr. Raises ConfigError with every problem.

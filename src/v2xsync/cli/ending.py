@@ -35,6 +35,6 @@ def tell(out: Output, report: OnceReport) -> int:
     done = report.view.totals
     out.talk(
         f"v2xsync: {done.stored} fetched ({size(done.bytes_in)}), {done.delivered} delivered ({size(done.bytes_out)}),"
-        f" {done.removed} removed, {done.failed} failed, {done.held} on hold"
+        f" {done.removed} removed, {done.failed} failed, {report.view.holds} on hold"
     )
     return code

@@ -64,13 +64,15 @@ def _backup(call: Call, config: StationConfig) -> int:
 
 def _rebuild(call: Call, config: StationConfig) -> int:
     """Exit code 1 where the store lacks copies that it should have."""
+    from v2xsync.engine.clock import SystemClock
     from v2xsync.engine.manifests import read
     from v2xsync.engine.store import Store
     from v2xsync.ledger.rebuild import rebuild
 
     lines, torn = read(config.store.directory)
     result = rebuild(config.state, lines, _holder(config.store.directory), call.now())
-    Store(config.store.directory).sweep(())  # they carry the numbers of the old ledger
+    partials = Store(config.store.directory, monotonic=SystemClock().monotonic)
+    partials.sweep(())  # they carry the numbers of the old ledger
     if call.out.as_json:
         call.out.document({"lines": len(lines), "torn": torn, "rebuilt": result})
     else:

@@ -13,7 +13,7 @@ from typing import Final
 
 from v2xsync.cli.arguments import COMMANDS, parse
 from v2xsync.cli.call import Call
-from v2xsync.cli.exit_codes import DONE, INTERRUPTED, code_of
+from v2xsync.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, code_of
 from v2xsync.cli.output import Output
 from v2xsync.errors import Cancelled, V2xSyncError
 
@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _leave_pipe()
         return DONE
+    except OSError as error:  # the disk behind a redirect is full, or the like; devices map their own errors
+        _leave_pipe()
+        out.talk(f"v2xsync: the output cannot be written: {error.strerror or error}")
+        return SOME_FAILED
 
 
 def _run(command: str, call: Call) -> int:

@@ -89,7 +89,7 @@ _GONE = _codes("ENODEV", "ENXIO", "ESTALE", "ENOTCONN", "EHOSTDOWN", "ETIMEDOUT"
 _BUSY = _codes("EMFILE", "ENFILE", "ENOMEM")
 _FULL = _codes("ENOSPC", "EDQUOT")
 _MISSING = _codes("ENOENT", "ENOTDIR", "ELOOP")
-_RIGHTS = _codes("EACCES", "EPERM", "EROFS")
+_RIGHTS = _codes("EACCES", "EPERM")
 _BAD_NAME = _codes("ENAMETOOLONG", "EINVAL", "EILSEQ", "EISDIR", "ENOTDIR", "ELOOP")
 _TOO_BIG = _codes("EFBIG", "EOVERFLOW")
 _SHARING_VIOLATION = frozenset({32, 33})
@@ -529,7 +529,9 @@ class LocalDevice:
         self._check_device(error)
         if error.errno in _FULL:
             raise NoSpace(self.name, f"the disk is full ({error.strerror})", remedy="free some space on it")
-        if error.errno in _RIGHTS and (error.errno == errno.EROFS or not self._root.is_writable()):
+        if error.errno == errno.EROFS:
+            raise DeviceGone(self.name, f"{self._root.path} is read-only now", remedy="mount it for writing")
+        if error.errno in _RIGHTS and not self._root.is_writable():
             raise AccessRefused(
                 self.name, f"{self._root.path} may not be written", remedy="give this user the right to write there"
             )

@@ -14,7 +14,7 @@ from v2xsync.engine.committer import Arrived, Committer
 from v2xsync.engine.partial import Partial
 from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.setbacks import FetchSetbacks
-from v2xsync.engine.station import Station
+from v2xsync.engine.station import Cause, Station
 from v2xsync.engine.store import Finished
 from v2xsync.engine.work import WORKED, Turn
 from v2xsync.errors import (
@@ -24,6 +24,7 @@ from v2xsync.errors import (
     ItemChanged,
     ItemError,
     ItemFailed,
+    StoreError,
     V2xSyncError,
 )
 from v2xsync.ledger.base import FetchTask, Stored
@@ -68,6 +69,7 @@ class Downloader:
         """How far each file in flight had come when a connection last broke, in bytes."""
         self._one_by_one = False
         self._told_full = False
+        self._looks_at_store = 0
 
     @property
     def in_hand(self) -> int:
@@ -85,9 +87,18 @@ class Downloader:
             return self._idle(routes)
         if not self._has_room(first[0].fingerprint.size):
             self._claims.give_back(task.item_id for task in first)
-            return Turn(worked=False, next_at=self._station.clock.now() + STORE_LOOK_S)
+            return Turn(worked=False, next_at=self._next_look_at_store())
         self._fetch(open_session, routes, first)
         return WORKED
+
+    def _next_look_at_store(self) -> float | None:
+        """When to look for room again; `--once` looks only so often, and says why it went no further."""
+        self._looks_at_store += 1
+        if self._station.item_patience.exhausted(self._looks_at_store):
+            what = "its free space is below the floor ([store] min_free): fetching waits"
+            self._station.note_cause(Cause("store", "store", what, remedy="free space, or lower min_free or keep"))
+            return None
+        return self._station.clock.now() + STORE_LOOK_S
 
     def _idle(self, routes: Collection[str]) -> Turn:
         upcoming = self._claims.peek(lambda n, skip: self._claim(routes, math.inf, n, skip))
@@ -113,6 +124,8 @@ class Downloader:
                 Level.WARNING, f"the store is nearly full: fetching from {self._source} waits", device=self._source
             )
         self._told_full = not room
+        if room:
+            self._looks_at_store = 0
         return room
 
     # -- one fetch
@@ -161,6 +174,9 @@ class Downloader:
                 yield intake.open(task)
             except ItemError as error:
                 self._failed(task, error)
+            except StoreError:
+                self._claims.give_back([task.item_id])
+                raise
 
     # -- outcomes
 

@@ -184,7 +184,7 @@ class Gates:
             )
 
     def removal_open(self, source: str) -> bool:
-        """Whether `source` may be talked to about removals: forced, or inside every route's fetch window."""
+        """Whether `source` may be talked to about removals: forced, or inside the fetch window of some route."""
         if self.paused(source):
             return False
         now = self._clock.now()
@@ -192,7 +192,16 @@ class Gates:
             gates = list(self._at(FETCH, source))
             if any(gate.forced or gate.removing for gate in gates):
                 return True
-            return not self._only_forced and all(window_open(gate.schedule, now, self._zone) for gate in gates)
+            return not self._only_forced and any(window_open(gate.schedule, now, self._zone) for gate in gates)
+
+    def removal_waits_until(self, source: str, route: str) -> float | None:
+        """When the window of `route` at `source` opens for removals; None where it is open (or open by force)."""
+        now = self._clock.now()
+        with self._lock:
+            gate = self._gates[FETCH, route, source]
+            if gate.forced or gate.removing or window_open(gate.schedule, now, self._zone):
+                return None
+            return self.next_time(FETCH, route, source)
 
     def note_source_done(self, source: str, *, unfinished: bool) -> Sequence[str]:
         """Nothing is left to fetch from `source`: returns the routes whose gates closed by that.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from v2xsync.engine.bells import Bell
-from v2xsync.engine.station import Station
+from v2xsync.engine.station import Cause, Station
 from v2xsync.engine.watch import DeviceWatch
 from v2xsync.engine.work import Role, earliest
 from v2xsync.errors import Cancelled, DeviceError, DeviceGone, StoreError, V2xSyncError
@@ -49,6 +49,7 @@ class Worker:
         self._make = make
         self._session: Any = None
         self.look_s = LOOK_S
+        self._store_tries = 0
         self._used = False
         self._moved = 0
         """Bytes that the device had moved when it last was in trouble."""
@@ -83,9 +84,15 @@ class Worker:
             self._unused()
             return None
         except StoreError as error:
-            self._station.board.tell(Level.ERROR, error.what)
             self._unused()
-            return STORE_PAUSE_S
+            return self._store_trouble(error)
+
+    def _store_trouble(self, error: StoreError) -> float | None:
+        """The local store cannot be used: looked at again, in `--once` only so often."""
+        self._store_tries += 1
+        self._station.board.tell(Level.ERROR, error.what)
+        self._station.note_cause(Cause("store", "store", error.what, remedy=error.remedy))
+        return None if self._station.item_patience.exhausted(self._store_tries) else STORE_PAUSE_S
 
     def _turns(self) -> float | None:
         self._used = False

@@ -93,8 +93,19 @@ class Remover:
     def _judge(self, task: RemovalTask, now: float) -> Verdict:
         routes = self._station.selecting(task.source, task.path)
         verdict = may_remove(routes, task.receipts, now)
+        if verdict.allowed:
+            verdict = self._in_window(task, routes, verdict)
         if verdict.allowed and any(route.remove.after is After.STORED for route in routes):
             return self._still_stored(task, routes, verdict)
+        return verdict
+
+    def _in_window(self, task: RemovalTask, routes: Sequence[Route], verdict: Verdict) -> Verdict:
+        """The source is talked to only inside the fetch window of every route that selects the file."""
+        for route in routes:
+            opens = self._station.gates.removal_waits_until(task.source, route.name)
+            if opens is not None:
+                reason = f"it may go, in the next fetch window of route {route.name}"
+                return Verdict(allowed=False, reason=reason, not_before=opens)
         return verdict
 
     def _still_stored(self, task: RemovalTask, routes: Sequence[Route], verdict: Verdict) -> Verdict:

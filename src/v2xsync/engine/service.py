@@ -175,13 +175,14 @@ class Service:
             device for name in routes for device in (*station.routes[name].sources, *station.routes[name].targets)
         }
         causes = [cause for name, watch in self._crew.watches.items() if name in needed and (cause := watch.cause())]
-        causes += [cause for cause in station.causes if cause.device in needed]
+        causes += [cause for cause in dict.fromkeys(station.causes) if cause.device in (*needed, "store")]
         for hold in station.ledger.holds():
             if hold.route in routes or not hold.route:
                 causes.append(Cause("hold", hold.device, hold.reason, path=printable(hold.path), route=hold.route))
         for line in station.ledger.queue(0):
             if line.route in routes and line.tries:
-                causes.append(Cause("item", line.device, line.reason, path=printable(line.path), route=line.route))
+                blamed = line.source if line.step is Step.STORED else line.device
+                causes.append(Cause("item", blamed, line.reason, path=printable(line.path), route=line.route))
         return causes
 
     # -- the facade

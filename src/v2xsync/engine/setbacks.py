@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from v2xsync.engine.claims import Claims
 from v2xsync.engine.retry import Disposition, disposition
-from v2xsync.engine.station import Station
-from v2xsync.errors import V2xSyncError
+from v2xsync.engine.station import Cause, Station
+from v2xsync.errors import StoreError, V2xSyncError
 from v2xsync.ledger.base import DeliveryTask, FetchTask, Setback
 from v2xsync.model.custody import DeliveryState, FetchState, RemovalState
 from v2xsync.model.views import Level
@@ -74,6 +74,9 @@ class FetchSetbacks:
             pause = self._station.item_patience.pause(task.tries + 1, self._station.chance)
             self._tell(Level.WARNING, task, f"{task.path}: {reason}; next try in {pause:.0f} s")
             return FetchState.QUEUED, Setback(task.item_id, reason, now + pause, task.route)
+        if isinstance(error, StoreError):
+            self._claims.note_try(task.item_id)
+            self._station.note_cause(Cause("store", "store", error.what, remedy=error.remedy))
         return FetchState.QUEUED, Setback(task.item_id, reason, now + _SOON_S, task.route, counts=False)
 
     def _tell(self, level: Level, task: FetchTask, text: str) -> None:

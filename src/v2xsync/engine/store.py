@@ -102,6 +102,8 @@ class Store:
     def begin(self, item_id: int, label: str) -> Partial:
         """Open the partial of an item, continuing an earlier one. Raises StoreError."""
         path = self.part_path(item_id)
+        if not self._partials.is_dir() and self.directory.is_dir():
+            self.open()  # the folder was lost and is there again; one that is not there is never made a second time
         return Partial(path, label=label, trust_length=self._trust_length, monotonic=self._monotonic)
 
     def commit(self, batch: Sequence[Finished]) -> Sequence[Placed | V2xSyncError]:
