@@ -85,7 +85,12 @@ class Downloader:
         first = self._draw(routes, 1)
         if not first:
             return self._idle(routes)
-        if not self._has_room(first[0].fingerprint.size):
+        try:
+            room = self._has_room(first[0].fingerprint.size)
+        except StoreError:
+            self._claims.give_back(task.item_id for task in first)
+            raise
+        if not room:
             self._claims.give_back(task.item_id for task in first)
             return Turn(worked=False, next_at=self._next_look_at_store())
         self._fetch(open_session, routes, first)
