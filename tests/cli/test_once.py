@@ -81,3 +81,10 @@ def test_a_missing_config_lists_where_it_looked(run: Run, site: Path) -> None:
     assert answer.code == 2
     assert str(site / "nowhere.toml") in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_keys_that_do_not_exist_are_a_config_error(run: Run, site: Path) -> None:
+    (site / "v2xsync.toml").write_text(f'{CONFIG}\n[keys]\nfoo = "x"\n')
+    answer = run("check")
+    assert answer.code == 2
+    assert "no key is called 'foo'" in answer.err

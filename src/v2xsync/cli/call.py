@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from v2xsync.cli.output import Output
+from v2xsync.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,20 @@ class Call:
 
         path = find_config(self.arguments.config, self.environ, self.cwd)
         config = load(path, self.environ, check_secrets=opens_devices)
+        _check_keys(config)
         if warn:
             for warning in config.warnings:
                 self.out.talk(f"v2xsync: warning: {warning}")
         return config
+
+
+def _check_keys(config: StationConfig) -> None:
+    """The names of keys are the screen's matter, so they are judged where both are known. Raises ConfigError."""
+    if not config.keys:
+        return
+    from v2xsync.ui.keys import problems
+
+    wrong = problems(config.keys)
+    if wrong:
+        remedy = "the README lists every key's name"
+        raise ConfigError("; ".join(wrong), file=str(config.source_file), key="keys", remedy=remedy)

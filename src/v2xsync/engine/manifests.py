@@ -43,6 +43,10 @@ class Manifests:
         self._lock = threading.Lock()
         self._told = False
 
+    def any(self) -> bool:
+        """Whether anything was ever written."""
+        return next(self._folder.rglob("*"), None) is not None
+
     def stored(self, copies: Iterable[tuple[FetchTask, Stored]], at: float) -> None:
         """These stand in the store under their final names."""
         self._note([_stored(task, copy, at) for task, copy in copies], at)

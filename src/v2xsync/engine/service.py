@@ -80,6 +80,9 @@ class Service:
                 station.ledger.ensure_deliveries(route.name, route.targets, now)
             station.ledger.requeue_removals()
             station.ledger.write_note(DIGEST_NOTE, self._digest)
+        if not station.ledger.backlog().items and station.manifests.any():
+            text = "this ledger is new, but the store has custody written down: v2xsync ledger rebuild takes it up"
+            station.board.tell(Level.WARNING, text)
         station.ledger.retry()
         station.store.sweep(line.item_id for line in station.ledger.queue(0) if line.step is Step.STORED)
         station.board.tell(Level.INFO, f"station {station.name} started")

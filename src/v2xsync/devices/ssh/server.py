@@ -24,7 +24,7 @@ _SAFE_HANDLES: Final = 64
 _MOST_HANDLES: Final = 900
 _SPARE_HANDLES: Final = 4
 
-_IN_ORDER: Final = re.compile(r"OpenSSH|dropbear|mod_sftp", re.IGNORECASE)
+_IN_ORDER: Final = re.compile(r"OpenSSH|dropbear|mod_sftp|paramiko", re.IGNORECASE)
 _LINKS_THEN_UNLINKS: Final = re.compile(r"OpenSSH|dropbear", re.IGNORECASE)
 _TELLS_LINKS: Final = re.compile(r"OpenSSH|dropbear|AsyncSSH", re.IGNORECASE)
 _DIGESTS_UNANNOUNCED: Final = re.compile(r"mod_sftp", re.IGNORECASE)
