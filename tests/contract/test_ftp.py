@@ -140,11 +140,11 @@ class TestPyftpdlibTls(Variant):
 
 
 class TestPyftpdlibWithoutMlsd(Variant):
-    server, cannot_name, cannot_make = "pyftpdlib, no MLSD", NOT_UTF8, NOT_UTF8
+    server, cannot_name, cannot_make = "pyftpdlib, implicit TLS, no MLSD", NOT_UTF8, NOT_UTF8
 
     @staticmethod
     def serve(folder: Path, home: Path) -> AbstractContextManager[FtpHost]:
-        return pyftpd(folder, home, without=NO_MLSD)
+        return pyftpd(folder, home, tls="implicit", without=NO_MLSD)
 
 
 class TestBare(Variant):

@@ -13,8 +13,9 @@ The protocol (RFC 959, 2389, 3659) says little, and servers do as they please. W
   the same name there, and would lose it. FTP has no call without this gap.
 * RMD is not said to spare what a folder holds: we look that it is empty first.
 * A session that is over (421, 530 in the middle, idle for too long) is found out by `connect`, which logs in again.
-* No FTP server that we know digests (HASH is a draft): content is proven by reading it back. A fetch over TLS is hashed
-  in line; over plain FTP, where a bit can flip unnoticed, it counts as hashed only after a second full read.
+* Few servers digest (HASH with SHA-256, draft-bryan-ftpext-hash; ProFTPD's mod_digest): elsewhere content is proven by
+  reading it back. A fetch over TLS is hashed in line; over plain FTP, where a bit can flip unnoticed, it counts as
+  hashed only after the server's digest or a second full read.
 
 Commands and answers go one at a time: pipelining upsets too many servers. A device's lane opens several sessions.
 """
@@ -74,6 +75,9 @@ MOST_FOLDERS: Final = 100_000
 _NO_DATA: Final = frozenset({425, 522})
 """The data connection cannot be had, for any file."""
 _MINUTE_S: Final = 60.0
+_DIGEST_BYTES_PER_S: Final = 20 << 20
+"""How fast a weak server is trusted to digest."""
+_ASKED: Final = "server's digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class FtpDevice:
             deletes=True,
             resumable_read=continues,
             resumable_write=continues,
+            server_digests=("sha256",) if server is not None and server.hashes else (),
             mtime_step_s=1.0 if timed else _MINUTE_S,
             case_sensitive=server is None or not server.is_windows,
             max_parallel=self._options.max_parallel,
@@ -198,15 +203,20 @@ class FtpDevice:
         return Fetched(self._connected().looking.facts(request.path).fingerprint, proof, method, whole)
 
     def _prove_fetch(self, request: FetchRequest, sha256: str) -> tuple[Proof, str, Digest | None]:
-        """How sure it is that `sha256` (from the offset on) is the file's; a second read digests the whole, too."""
+        """How sure it is that `sha256` (from the offset on) is the file's; asking again also digests the whole."""
         if self._connected().line.protected:
             return Proof.HASH, "tls channel", None
         if request.proof < Proof.HASH:
             return Proof.SIZE, "size", None
-        whole, again = self._digests(request.path, request.fingerprint.size, request.offset)
+        whole = self._asked_digest(request.path, request.fingerprint.size)
+        if whole is not None:
+            method, again = _ASKED, whole if request.offset == 0 else sha256
+        else:
+            method = "second read"
+            whole, again = self._digests(request.path, request.fingerprint.size, request.offset)
         if again != sha256:
-            raise IntegrityError(request.path, "a second read gave other content", expected=sha256, got=again)
-        return Proof.HASH, "second read", Digest("sha256", whole)
+            raise IntegrityError(request.path, f"the {method} gave other content", expected=sha256, got=again)
+        return Proof.HASH, method, Digest("sha256", whole)
 
     def remove(self, requests: Iterable[RemoveRequest]) -> Iterator[tuple[int, V2xSyncError | None]]:
         """Remove file by file, each right after a look at it."""
@@ -223,7 +233,7 @@ class FtpDevice:
         if request.prove_content:
             if not request.sha256:
                 raise ItemRefused(request.path, "its content cannot be proven: no digest of it is known")
-            whole, _ = self._digests(request.path, request.fingerprint.size)
+            whole, _ = self._digest(request.path, request.fingerprint.size)
             if whole != request.sha256:
                 raise ItemChanged(request.path, "its content is not what was fetched")
             self._require_version(request.path, request.fingerprint)
@@ -385,7 +395,7 @@ class FtpDevice:
             raise entry
 
     def prove(self, requests: Iterable[ProveRequest]) -> Iterator[tuple[int, Proven | ItemError]]:
-        """Look at each file again; for `Proof.HASH` read it back."""
+        """Look at each file again; for `Proof.HASH` let the server digest it, or read it back."""
         for request in requests:
             try:
                 yield request.token, self._prove(request)
@@ -398,8 +408,8 @@ class FtpDevice:
             raise ItemRefused(request.path, "what stands there is not a file")
         if request.proof < Proof.HASH or entry.size != request.size:
             return Proven(entry.size, Proof.SIZE, "stat")
-        whole, _ = self._digests(request.path, entry.size)
-        return Proven(entry.size, Proof.HASH, "read back", Digest("sha256", whole))
+        whole, method = self._digest(request.path, entry.size)
+        return Proven(entry.size, Proof.HASH, method, Digest("sha256", whole))
 
     def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
         """Remove stale partials of ours; `keep` holds paths."""
@@ -450,6 +460,19 @@ class FtpDevice:
             if size != end:
                 raise ItemChanged(path, "it is shorter than it was when it was found")
             raise ItemFailed(path, f"the server sent {position} of {end} bytes and said that this was all")
+
+    def _digest(self, path: str, size: int) -> tuple[str, str]:
+        """SHA-256 of a file, found out now, and how."""
+        asked = self._asked_digest(path, size)
+        return (asked, _ASKED) if asked is not None else (self._digests(path, size)[0], "read back")
+
+    def _asked_digest(self, path: str, size: int) -> str | None:
+        """SHA-256 by the server itself, where it can do that within the timeout: it gives no sign of life meanwhile."""
+        session = self._connected()
+        if not session.server.hashes or size > self._options.timeout_s * _DIGEST_BYTES_PER_S:
+            return None
+        chosen = session.line.ask("OPTS HASH SHA-256").good
+        return self._ask("HASH", path).sha256(size) if chosen else None
 
     def _digests(self, path: str, size: int, start: int = 0) -> tuple[str, str]:
         """SHA-256 of a whole file, read now, and of its part from `start` on."""

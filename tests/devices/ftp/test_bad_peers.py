@@ -32,21 +32,23 @@ from v2xsync.errors import (
     ProtocolFault,
     V2xSyncError,
 )
-from v2xsync.model.items import Entry, Fingerprint, Proof, Unlistable
+from v2xsync.model.items import Digest, Entry, Fingerprint, Proof, Unlistable
 
 SHORT_S = 0.6
-LONG_S = 15.0
-"""Nothing here may take longer; each timeout is far shorter."""
+"""The patience with peers that say nothing; others get enough for a busy machine."""
+ENOUGH_S = 15.0
+LONG_S = 30.0
+"""Nothing here may take longer."""
 WHEN_NS = read_stamp("20231114221320")[0]
 
 Use = Callable[[FtpDevice], Any]
 
 
-def using(peer: FtpPeer, use: Use, **changes: Any) -> Any:
+def using(peer: FtpPeer, use: Use, *, timeout_s: float = ENOUGH_S, **changes: Any) -> Any:
     """Let `use` work with a device that is `peer`; fails where that takes far too long."""
     began = time.monotonic()
     with ftp_peer(peer) as host:
-        device = FtpDevice("box", host.options(Path("/"), timeout_s=SHORT_S, **changes), time.time)
+        device = FtpDevice("box", host.options(Path("/"), timeout_s=timeout_s, **changes), time.time)
         try:
             return use(device)
         finally:
@@ -104,7 +106,7 @@ def test_a_server_that_says_nothing_more_while_we_log_in(step: str) -> None:
     peer = FtpPeer()
     peer.on[step] = peer.silence
     with pytest.raises(DeviceGone, match="answered nothing"):
-        using(peer, connected)
+        using(peer, connected, timeout_s=SHORT_S)
 
 
 @pytest.mark.parametrize("step", ["GREETING", "USER", "PASS", "FEAT", "CWD"])
@@ -149,7 +151,7 @@ def test_a_server_that_does_not_let_us_work(step: str, answer: str, error: type[
 
 def test_no_password_shows_in_an_error() -> None:
     peer = FtpPeer()
-    peer.on["PASS"] = says("530 no")
+    peer.on["PASS"] = lambda talk, argument: f"530 not {argument}"
     with pytest.raises(AccessRefused) as caught:
         using(peer, connected, password="hush-hush")
     assert "hush-hush" not in str(caught.value)
@@ -289,7 +291,7 @@ def test_a_listing_whose_end_never_comes_is_an_error() -> None:
 
     peer.on["LIST"] = never_ends
     with pytest.raises(DeviceGone):
-        using(peer, lambda device: list(device.list()))
+        using(peer, lambda device: list(device.list()), timeout_s=SHORT_S)
 
 
 def test_folders_in_folders_without_end_end() -> None:
@@ -362,7 +364,7 @@ def test_a_fetch_whose_end_is_never_told_is_no_fetch() -> None:
 
     peer.on["RETR"] = never_ends
     with pytest.raises(DeviceGone):
-        using(peer, fetched("a.bin", 1_000))
+        using(peer, fetched("a.bin", 1_000), timeout_s=SHORT_S)
 
 
 def test_a_file_of_the_same_size_and_time_but_other_content_is_not_removed() -> None:
@@ -467,7 +469,7 @@ def test_an_upload_whose_end_is_never_told_has_no_outcome_and_no_final_name(end:
     peer.on["STOR"] = once(never_says)
     feeds: list[Contents] = []
     with pytest.raises(DeviceGone):
-        using(peer, sent(b"content", feeds))
+        using(peer, sent(b"content", feeds), timeout_s=SHORT_S if end == "silence" else ENOUGH_S)
     assert (feeds[0].sent, feeds[0].errors) == ({}, {})
     assert "a.bin" not in peer.files
 
@@ -484,7 +486,7 @@ def test_a_rename_whose_answer_is_lost_has_an_unknown_outcome(end: str) -> None:
     peer.on["RNTO"] = renames_and_ends
     feeds: list[Contents] = []
     with pytest.raises(DeviceGone):
-        using(peer, sent(b"content", feeds))
+        using(peer, sent(b"content", feeds), timeout_s=SHORT_S if end == "silence" else ENOUGH_S)
     assert isinstance(feeds[0].errors[0], OutcomeUnknown)
     assert peer.files == {"a.bin": b"content"}
 
@@ -511,6 +513,31 @@ def test_a_proof_reads_back_what_is_there() -> None:
     assert isinstance(proven, Proven)
     assert proven.digest is not None
     assert proven.digest.value == hashlib.sha256(b"other").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "answer", ["213 SHA-256 0-3 {} a.bin", "213 MD5 0-5 {} a.bin", "213 SHA-256 0-5 no a.bin", "550 not now"]
+)
+def test_a_digest_that_is_not_of_the_whole_file_is_not_believed(answer: str) -> None:
+    peer = FtpPeer({"a.bin": b"other"}, features="SIZE,MDTM,REST STREAM,HASH SHA-1;SHA-256*")
+    peer.on["OPTS"] = says("200 SHA-256")
+    peer.on["HASH"] = says(answer.format("0" * 64))
+    ((_, proven),) = using(peer, lambda device: list(device.prove([ProveRequest(0, "a.bin", 5, Proof.HASH)])))
+    assert isinstance(proven, Proven)
+    assert proven.digest == Digest("sha256", hashlib.sha256(b"other").hexdigest())
+    assert proven.method == "read back"
+
+
+def test_a_digest_of_the_server_that_differs_is_trouble_with_the_content() -> None:
+    peer = FtpPeer({"a.bin": b"other"}, features="SIZE,MDTM,REST STREAM,HASH SHA-256*")
+    peer.on["OPTS"] = says("200 SHA-256")
+    peer.on["HASH"] = says(f"213 SHA-256 0-5 {'0' * 64} a.bin")
+    assert isinstance(using(peer, fetched("a.bin", 5)).errors[0], IntegrityError)
+
+
+def test_a_file_that_is_told_twice_is_one_file() -> None:
+    found = using(listing(LINE + b"good.csv\r\n"), lambda device: list(device.list()))
+    assert [entry.path for entry in found] == ["good.csv"]
 
 
 @pytest.mark.parametrize("path", ["a\r\nDELE b", "a\nb", "a\rb"])

@@ -6,7 +6,7 @@ import hashlib
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +19,12 @@ from tests.servers.proftpd_ftp import proftpd_ftp
 from tests.servers.pyftpd import pyftpd
 from tests.servers.vsftpd import vsftpd
 
-from v2xsync.devices.base import RemoveRequest
+from v2xsync.devices.base import Proven, ProveRequest, RemoveRequest
 from v2xsync.devices.ftp import FtpDevice
 from v2xsync.devices.ftp_wire.control import FtpLine
 from v2xsync.devices.ftp_wire.replies import Reply
 from v2xsync.errors import AccessRefused, DeviceGone, ItemChanged, ItemRefused
-from v2xsync.model.items import Entry, Fingerprint, Unlistable
+from v2xsync.model.items import Digest, Entry, Fingerprint, Proof, Unlistable
 
 Server = Callable[[Path, Path], AbstractContextManager[FtpHost]]
 
@@ -227,3 +227,30 @@ def test_byte_255_goes_through_telnet_unharmed(folder: Path) -> None:
     assert set(feed.sent) == {0}
     assert [path.name for path in home.iterdir()] == [name]
     assert listed.path == name
+
+
+@pytest.mark.real("proftpd")
+def test_a_server_that_digests_is_asked_instead_of_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ProFTPD's mod_digest."""
+    home = folder.parent / "home"
+    (home / "a b.bin").write_bytes(content(300_000))
+    known = Digest("sha256", hashlib.sha256(content(300_000)).hexdigest())
+    read: list[str] = []
+    honest = FtpLine.receive
+
+    def noted(line: FtpLine, command: str, offset: int = 0, size: int = 0) -> Generator[bytes]:
+        read.append(command)
+        return honest(line, command, offset, size)
+
+    monkeypatch.setattr(FtpLine, "receive", noted)
+    with proftpd_ftp(folder, home, lines=["LoadModule mod_digest.c"]) as host:
+        both = device(host)
+        sink = Collected()
+        both.fetch(ask(both, ["a b.bin"]), sink)
+        ((_, proven),) = both.prove([ProveRequest(0, "a b.bin", 300_000, Proof.HASH)])
+        assert both.capabilities.server_digests == ("sha256",)
+        both.close()
+    assert (sink.finished[0].proof, sink.finished[0].digest) == (Proof.HASH, known)
+    assert isinstance(proven, Proven)
+    assert (proven.digest, proven.method) == (known, "server's digest")
+    assert len([command for command in read if command.startswith("RETR")]) == 1

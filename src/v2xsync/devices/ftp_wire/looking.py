@@ -311,12 +311,16 @@ class Looking:
 
     def _judged(self, folder: str, names: list[Told | None]) -> list[Entry | Unlistable]:
         judged: list[Entry | Unlistable] = []
+        seen: set[str] = set()
         doubts = 0
         for place, told in enumerate(names):
+            if told is not None and told.name in seen:
+                continue
             broken = place + 1 < len(names) and names[place + 1] is None
             if told is None:
                 judged.append(Unlistable(folder, "the server's listing holds a line that makes no sense"))
                 continue
+            seen.add(told.name)
             entry = self._entry_in(folder, told)
             doubts += broken
             if broken and isinstance(entry, Entry):

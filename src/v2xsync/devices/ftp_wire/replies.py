@@ -6,6 +6,7 @@ in writing, and 450 (ProFTPD) for a missing file.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,9 @@ _FULL_WORDS = (
 _DENIED_WORDS = ("denied", "permitted", "permission", "read-only", "forbidden")
 _CROWDED_WORDS = ("too many", "maximum", "limit", "busy", "try again later")
 _EMPTY_WORDS = ("no files", "no such file", "empty")
+_FACT: Final = 213
+_HASHED = re.compile(r"SHA-256 0-(\d{1,19}) ([0-9a-f]{64}) ", re.ASCII | re.IGNORECASE)
+"""Servers differ in whether the last number is that of the last byte, or the one after it."""
 _MOST_WORDS: Final = 200
 
 
@@ -74,6 +78,11 @@ class Reply:
     def cut(self) -> bool:
         """The words speak of a listing that is not whole (Pure-FTPd's limit)."""
         return self._says(("truncated",))
+
+    def sha256(self, size: int) -> str | None:
+        """The digest of a whole file of `size` bytes, where this answers HASH with one."""
+        found = _HASHED.match(self.lines[-1].removeprefix("213 ")) if self.code == _FACT else None
+        return found[2].lower() if found and int(found[1]) in (size, size - 1) else None
 
     def _says(self, words: tuple[str, ...]) -> bool:
         text = " ".join(self.lines).lower()

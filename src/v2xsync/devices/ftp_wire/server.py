@@ -42,6 +42,11 @@ class Server:
         return (command in _UNTOLD or command in self.features) and command not in self.refused
 
     @property
+    def hashes(self) -> bool:
+        """Whether it digests files by SHA-256 itself."""
+        return "SHA-256" in self.features.get("HASH", "").upper()
+
+    @property
     def is_windows(self) -> bool:
         """Names differ in more than case there, and links are rare."""
         return "windows" in self.system.lower()
@@ -49,7 +54,7 @@ class Server:
 
 def learn(line: FtpLine) -> Server:
     """Ask a server what it is. Raises DeviceGone, ProtocolFault."""
-    greeting = line.greeting.words
+    greeting = line.greeting.words.removeprefix("220 ")
     system = line.ask("SYST")
     features = _features(line.ask("FEAT"))
     if "UTF8" in features:
