@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.contract.ends import Collected, Contents, content
 from tests.contract.target_checks import plan
 from tests.servers.ftp_peer import FtpPeer, HangUp, Talk, ftp_peer
+from tests.servers.running import LOOPBACK
 
 from v2xsync.devices.base import FetchRequest, Proven, ProveRequest, RemoveRequest
 from v2xsync.devices.ftp import FtpDevice
@@ -62,6 +64,11 @@ def says(answer: str) -> Callable[[Talk, str], str]:
 
 def hangs_up(talk: Talk, argument: str) -> str:
     raise HangUp
+
+
+def says_soon_and_stalls(talk: Talk, argument: str) -> str:
+    talk.say("150 soon")
+    return talk.peer.silence(talk, argument)
 
 
 def once(answer: Callable[[Talk, str], str]) -> Callable[[Talk, str], str | None]:
@@ -593,6 +600,48 @@ def test_a_server_without_pasv_is_asked_for_epsv() -> None:
 
     peer.on["EPSV"] = extended
     assert using(peer, fetched("a.bin", 7)).content(0) == b"content"
+
+
+@pytest.mark.parametrize("step", ["PASV", "RETR"])
+def test_a_server_that_stalls_before_content_comes_is_not_blamed_on_a_firewall(step: str) -> None:
+    peer = FtpPeer({"a.bin": b"content"})
+    peer.on[step] = peer.silence
+    with pytest.raises(DeviceGone, match="answered nothing"):
+        using(peer, fetched("a.bin", 7), timeout_s=SHORT_S)
+
+
+def test_a_server_that_never_connects_back_in_active_mode() -> None:
+    peer = FtpPeer({"a.bin": b"content"})
+    peer.on["PORT"] = says("200 fine")
+    peer.on["RETR"] = says_soon_and_stalls
+    with pytest.raises(DeviceGone, match="no data connection"):
+        using(peer, fetched("a.bin", 7), timeout_s=SHORT_S, passive=False)
+
+
+def test_a_stranger_who_connects_in_active_mode_is_no_peer() -> None:
+    peer = FtpPeer({"a.bin": b"content"})
+
+    def connects(talk: Talk, argument: str) -> str:
+        numbers = argument.split(",")
+        port = int(numbers[4]) * 256 + int(numbers[5])
+        with socket.create_connection((LOOPBACK, port), source_address=("127.0.0.2", 0)) as stranger:
+            stranger.sendall(b"evil")
+        return "200 fine"
+
+    peer.on["PORT"] = connects
+    peer.on["RETR"] = says_soon_and_stalls
+    sink = Collected()
+    request = FetchRequest(0, "a.bin", Fingerprint(7, WHEN_NS))
+    with pytest.raises(ProtocolFault, match=r"127\.0\.0\.2 connected instead"):
+        using(peer, lambda device: device.fetch([request], sink), timeout_s=SHORT_S, passive=False)
+    assert sink.pieces == {}
+
+
+@pytest.mark.parametrize("features", ["MLST Type*;Size;Modify*;", "211-MLST type*;size*;modify*;"])
+def test_facts_that_are_not_told_unasked_are_asked_for(features: str) -> None:
+    peer = FtpPeer(features=features)
+    using(peer, connected)
+    assert ("OPTS MLST type;size;modify;" in peer.heard) is ("Size;" in features)
 
 
 def test_a_data_port_that_nobody_listens_at() -> None:

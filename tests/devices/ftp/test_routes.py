@@ -82,6 +82,24 @@ def test_files_go_over_tls_and_are_removed_when_they_are_proven(
     }
 
 
+def test_what_stands_at_the_target_is_never_overwritten_and_never_sent_twice(tmp_path: Path, host: FtpHost) -> None:
+    """Different content gets a versioned name and a warning, both are kept; equal content gets its receipt as it is."""
+    there = tmp_path / "home" / "data" / "folder" / "d"
+    there.mkdir(parents=True)
+    (there / "other.csv").write_text("somebody else's")
+    (there / "equal.csv").write_text("ours")
+    before = (there / "equal.csv").stat()
+    for name in ("other.csv", "equal.csv"):
+        (tmp_path / "folder" / "d" / name).write_text("ours")
+    done = run(tmp_path, host, "folder", "server", "--no-ui", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "other~" in done.stdout + done.stderr
+    kept = {path.name.partition("~")[0]: path.read_text() for path in there.iterdir()}
+    assert kept == {"other.csv": "somebody else's", "other": "ours", "equal.csv": "ours"}
+    assert (there / "equal.csv").stat().st_ino == before.st_ino
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
 def test_check_connect_says_how_we_are_connected(tmp_path: Path, host: FtpHost) -> None:
     done = run(tmp_path, host, "server", "folder", "check", "--connect", "--json")
     assert done.returncode == 0, done.stdout + done.stderr

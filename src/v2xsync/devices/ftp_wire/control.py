@@ -59,6 +59,10 @@ class _Nonsense(ValueError):
     """The server said what FTP does not allow."""
 
 
+class _NoData(OSError):
+    """The data connection itself cannot be had."""
+
+
 class _Client(FTP):
     """ftplib's client with bounded replies, TLS, and data connections of our own making."""
 
@@ -128,7 +132,10 @@ class _Client(FTP):
             host, port = self.makepasv()
         except error_perm:
             host, port = self.host, self._extended_port()
-        data = socket.create_connection((host, port), self.timeout)
+        try:
+            data = socket.create_connection((host, port), self.timeout)
+        except OSError as error:
+            raise _NoData(*error.args) from error
         try:
             self._begin(command, offset)
         except BaseException:
@@ -144,7 +151,10 @@ class _Client(FTP):
         with self.makeport() as listener:
             self._begin(command, offset)
             listener.settimeout(self.timeout)
-            data, caller = listener.accept()
+            try:
+                data, caller = listener.accept()
+            except OSError as error:
+                raise _NoData(*error.args) from error
         data.settimeout(self.timeout)
         if caller[0] != self.control.getpeername()[0]:
             data.close()
@@ -296,6 +306,8 @@ class FtpLine:
             raise
         except OSError as error:
             self._raise_told(error)
+            if not isinstance(error, _NoData):
+                raise
             what = f"no data connection to {self._options.where} ({error.strerror or error})"
             remedy = "let the server's passive ports through the firewall, or try passive = false"
             raise DeviceGone(self._device, what, remedy=remedy) from error

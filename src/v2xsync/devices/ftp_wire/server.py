@@ -17,6 +17,8 @@ LONGEST_PATH: Final = 4096
 
 _UNTOLD: Final = ("SIZE", "MDTM", "REST")
 """What servers may know without telling by FEAT."""
+_FACTS = ("type", "size", "modify")
+"""What MLSD has to tell; a star marks those that it tells unasked."""
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _TELNET = "\xff"
 _MLST_TELLS_LINKS = ("pure-ftpd",)
@@ -59,6 +61,8 @@ def learn(line: FtpLine) -> Server:
     features = _features(line.ask("FEAT"))
     if "UTF8" in features:
         line.ask("OPTS UTF8 ON")  # some begin in the encoding of their country
+    if not all(f"{fact}*" in features.get("MLST", "type*size*modify*").lower() for fact in _FACTS):
+        line.ask(f"OPTS MLST {';'.join(_FACTS)};")
     plain = greeting.lower()
     server = Server(greeting, system.words if system.good else "", features)
     server.mlst_tells_links = server.is_windows or any(name in plain for name in _MLST_TELLS_LINKS)
@@ -72,7 +76,7 @@ def learn(line: FtpLine) -> Server:
 def _features(reply: Reply) -> Mapping[str, str]:
     if not reply.good:
         return {}
-    named = (line.strip().partition(" ") for line in reply.lines[1:-1])
+    named = (line.removeprefix("211-").strip().partition(" ") for line in reply.lines[1:-1])
     return {name.upper(): rest for name, _, rest in named}
 
 
