@@ -70,6 +70,7 @@ from v2xsync.errors import (
     V2xSyncError,
 )
 from v2xsync.model.items import Entry, Proof
+from v2xsync.model.naming import printable
 
 __all__ = ["Form", "PostDevice", "PostOptions"]
 
@@ -79,6 +80,7 @@ ANSWER_BYTES_PER_S: Final = 1024 * 1024
 _MOST_ANSWER_BYTES: Final = 64 * 1024
 _MOST_ANSWER_PIECES: Final = 16
 _MOST_REASON: Final = 160
+_MOST_REASON_SOURCE: Final = 4096
 _MOST_ADDRESS: Final = 2000
 _LISTENING_S: Final = 1.0
 
@@ -150,9 +152,8 @@ class _Answer:
     @property
     def reason(self) -> str:
         """The status and the beginning of the text, fit for a message."""
-        words = " ".join(_TAGS.sub(" ", self.text).split())
-        shown = "".join(character if character.isprintable() else "?" for character in words[:_MOST_REASON])
-        return f"{self.status}: {shown}" if shown else str(self.status)
+        words = " ".join(_TAGS.sub(" ", self.text[:_MOST_REASON_SOURCE]).split())
+        return f"{self.status}: {printable(words[:_MOST_REASON])}" if words else str(self.status)
 
 
 class _Body:
@@ -303,7 +304,8 @@ class PostDevice:
         if status >= _SERVER_TROUBLE and status not in _ALIVE_ALL_THE_SAME:
             remedy = "this is for the server's owner"
             raise DeviceGone(self.name, f"the server is there and does not work ({status})", remedy=remedy)
-        return Health(detail=f"{response.headers.get('Server', 'HTTP')[:80]}, answers {status} to HEAD")
+        server = printable(response.headers.get("Server", "HTTP")[:_MOST_REASON])
+        return Health(detail=f"{server}, answers {status} to HEAD")
 
     def _listens(self) -> bool:
         """Whether somebody behind the port waits for a request, and no forwarder that hangs up at once."""
@@ -383,10 +385,11 @@ class PostDevice:
         if body.whole:
             what = f"the server has the whole file, and its answer was lost: {error.what}"
             return OutcomeUnknown(request.path, what, remedy="look there what became of it, then release it")
-        limit = FLIGHT_REVIEW_LIMIT if self._options.form is Form.FLIGHT_REVIEW else None
-        if limit is not None and request.size > limit:
-            what = f"the server broke off at {body.position} bytes: it takes no files above {limit} bytes"
-            return ItemRefused(request.path, what, remedy="bring it there in another way")
+        usual = self._options.form is Form.FLIGHT_REVIEW and self._options.max_size is None
+        if usual and request.size > FLIGHT_REVIEW_LIMIT:
+            what = f"the server broke off at {body.position} bytes: most take no files above {FLIGHT_REVIEW_LIMIT}"
+            remedy = "bring it there in another way, or write as `max_size` what this server takes"
+            return ItemRefused(request.path, what, remedy=remedy)
         self.probe()
         remedy = "if that is always so the file may be too large for the server: then write `max_size`"
         return ItemFailed(
@@ -481,5 +484,4 @@ def _told_url(text: str) -> str:
 
 def _shown(address: str) -> str:
     """An address without its query, which may hold a key, fit for a message."""
-    whole = address.partition("?")[0].partition("#")[0][:_MOST_REASON]
-    return "".join(character if character.isprintable() else "?" for character in whole)
+    return printable(address.partition("?")[0].partition("#")[0][:_MOST_REASON])

@@ -20,7 +20,7 @@ PATHS: Mapping[Form, str] = {Form.FLIGHT_REVIEW: "/upload", Form.MULTIPART: "/fi
 
 def device(server: FormServer, form: Form = Form.MULTIPART, **options: Any) -> PostDevice:
     """A connected session at `server`."""
-    usual: dict[str, Any] = {"url": server.url(PATHS[form]), "timeout_s": 5.0}
+    usual: dict[str, Any] = {"url": server.url(PATHS[form]), "timeout_s": 20.0}
     session = PostDevice("form", PostOptions(form=form, **(usual | options)))
     session.connect()
     return session

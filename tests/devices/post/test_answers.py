@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,9 +125,18 @@ def test_the_pause_that_the_server_asks_for_is_told(
 def test_the_reason_of_a_refusal_is_shown_and_nothing_of_it_raw(server: FormServer) -> None:
     server.trouble = answering(422, '{"error": "no such\x1b[31m \u202e vehicle' + "x" * 900 + '"}')
     error = refusal(device(server), b"x")
-    assert error.what.startswith('the server refused the file (422: {"error": "no such?[31m ? vehicle')
+    assert error.what.startswith(r'the server refused the file (422: {"error": "no such\x1b[31m \u202e vehicle')
     assert error.what.isprintable()
     assert len(error.what) < 250
+
+
+def test_a_hostile_reason_costs_no_time(server: FormServer) -> None:
+    """Another thread waits while a text is searched: quadratic searches are for small texts."""
+    server.trouble = answering(422, "<script" * 9_000)
+    session = device(server)
+    started = time.perf_counter()
+    refusal(session, b"x")
+    assert time.perf_counter() - started < 1.0
 
 
 def test_a_collector_gets_the_bare_bytes_as_text(tmp_path: Path) -> None:
@@ -202,3 +212,5 @@ def test_a_reset_over_flight_reviews_known_limit_is_a_refusal(
     log = ULOG[:16] + content(48 * MIB)
     assert type(refusal(session, log)) is ItemRefused
     assert type(refusal(session, log[: 30 * MIB])) is ItemFailed
+    roomy = device(server, Form.FLIGHT_REVIEW, max_size=100 * MIB)
+    assert type(refusal(roomy, log)) is ItemFailed

@@ -42,9 +42,10 @@ def server(tmp_path: Path) -> Iterator[FormServer]:
 def make_rig(tmp_path: Path, server: FormServer, form: Form = Form.RAW, **changes: Any) -> Rig:
     """One route from `box` to the form, which takes one file at a time, in order."""
     server.manner = MANNERS[form]
+    timeout_s = changes.pop("timeout_s", 20.0)
 
     def session(_memory: Any) -> PostDevice:
-        options = PostOptions(url=server.url(PATHS[form]), form=form, timeout_s=0.5, max_parallel=1)
+        options = PostOptions(url=server.url(PATHS[form]), form=form, timeout_s=timeout_s, max_parallel=1)
         return PostDevice("form", options)
 
     once = changes.pop("once", True)
@@ -189,7 +190,7 @@ def test_a_lost_answer_is_held_and_never_sent_again(
     tmp_path: Path, server: FormServer, then: Callable[[Handler], None]
 ) -> None:
     """Invariant 7, requirement R11: exactly one entry results."""
-    rig = make_rig(tmp_path, server)
+    rig = make_rig(tmp_path, server, timeout_s=1.0 if then is stay_silent else 20.0)
     plant_minutes(rig, 1)
     server.trouble = keeping_and(then)
     rig.run()
