@@ -70,7 +70,7 @@ class Pipe:
         del token
         with self._changed:
             self.fetched = fetched
-            self.error = _judge(self._task, self._written, fetched)
+            self.error = _judge(self._task, self._written, self.sha256, fetched)
 
     def failed(self, token: int, error: ItemError) -> None:
         """The source gave the file up."""
@@ -250,7 +250,7 @@ class _HashSink:
     def done(self, token: int, fetched: Fetched) -> None:
         """Judge the whole."""
         del token
-        self.error = _judge(self._task, self._written, fetched)
+        self.error = _judge(self._task, self._written, self.hash.hexdigest(), fetched)
 
     def failed(self, token: int, error: ItemError) -> None:
         """The source gave the file up."""
@@ -258,9 +258,14 @@ class _HashSink:
         self.error = error
 
 
-def _judge(task: DeliveryTask, written: int, fetched: Fetched) -> ItemError | None:
+def _judge(task: DeliveryTask, written: int, sha256: str, fetched: Fetched) -> ItemError | None:
     if not task.fingerprint.matches(fetched.fingerprint):
         return ItemChanged(task.path, "it changed while it was read")
     if written != task.size:
         return IntegrityError(task.path, "the source sent another number of bytes than it said")
+    told = fetched.digest
+    if told is not None and told.algorithm == "sha256" and told.value != sha256:
+        return IntegrityError(
+            task.path, "what arrived is not what the source's own digest says", expected=told.value, got=sha256
+        )
     return None
