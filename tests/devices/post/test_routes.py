@@ -243,6 +243,25 @@ def test_an_outage_behind_a_gateway_makes_one_file_unknown_and_not_all(tmp_path:
     assert len(rig.on("box")) == 1
 
 
+def test_each_file_has_its_receipt_before_the_next_one_is_sent(tmp_path: Path, server: FormServer) -> None:
+    """So that a kill makes one file unknown, and not a batch of them."""
+    seen: list[list[DeliveryState]] = []
+
+    class Watched(PostDevice):
+        def send(self, requests: Any, feed: Any) -> None:
+            seen.append(sorted(states(rig).values()))
+            super().send(requests, feed)
+
+    rig = make_rig(tmp_path, server)
+    options = rig.session("form")._options
+    rig.wrap = {"form": lambda _memory: Watched("form", options)}
+    rig.build()
+    plant_minutes(rig, 1, 2, 3)
+    rig.run()
+    delivered = [before.count(DeliveryState.DELIVERED) for before in seen]
+    assert delivered == [0, 1, 2]
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -325,7 +344,7 @@ def test_a_single_run_does_not_wait_for_a_server_that_wants_to_be_left_alone(
 
 def test_a_server_that_is_always_busy_ends_a_single_run(tmp_path: Path, server: FormServer) -> None:
     rig = make_rig(tmp_path, server)
-    rig.plant("box", "large.dat", b"x" * 100_000)
+    rig.plant("box", "large.dat", b"x" * 1_000_000)
     server.trouble = answering(503)
     rig.run()
     assert server.tries <= 3
