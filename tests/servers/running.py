@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import subprocess
 import time
@@ -15,6 +17,7 @@ from v2xsync.devices.sftp import SftpOptions
 
 LOOPBACK = "127.0.0.1"
 PASSWORD = "secret"
+_PORTS = (12_000, 29_000)
 _START_S = 20.0
 _END_S = 10.0
 
@@ -47,11 +50,16 @@ class SshHost:
 
 
 def free_port() -> int:
-    """Return a port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of loopback that is free now.
+
+    Below the range from which the system takes ports for outgoing connections: there a port that is free now may be
+    taken before the server binds it.
+    """
+    while True:
+        port = random.SystemRandom().randrange(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 @contextmanager

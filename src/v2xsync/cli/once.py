@@ -12,7 +12,7 @@ from v2xsync.cli.exit_codes import INTERRUPTED
 from v2xsync.cli.logs import logging_to
 from v2xsync.cli.names import split_names
 from v2xsync.cli.records import owning
-from v2xsync.cli.signals import termination_as_interrupt
+from v2xsync.cli.signals import DRAIN, caught
 
 if TYPE_CHECKING:
     from v2xsync.config.schema import StationConfig
@@ -43,11 +43,10 @@ def run_config(call: Call, config: StationConfig, names: Collection[str]) -> int
 
 
 def _to_the_end(service: Service, names: Collection[str]) -> OnceReport | None:
-    """Run once; None where Ctrl+C or SIGTERM came: then everything was stopped, partials kept."""
-    try:
-        with termination_as_interrupt():
-            return service.run_once(names)
-    except KeyboardInterrupt:
-        service.stop()
-        service.join()
-        return None
+    """Run once; None where Ctrl+C or SIGTERM came: then everything was stopped, partials kept.
+
+    An exception raised by a signal could leave a lock of the engine taken: signals are written down and looked at.
+    """
+    with caught(DRAIN) as inbox:
+        report = service.run_once(names, interrupted=inbox.has_any)
+    return None if report.interrupted else report

@@ -29,6 +29,10 @@ class Inbox:
         self._waiting.append(signal.Signals(number).name)
         self._then()
 
+    def has_any(self) -> bool:
+        """Whether a signal waits to be looked at."""
+        return bool(self._waiting)
+
     def take(self) -> Iterator[str]:
         """Yield what came, and forget it."""
         while self._waiting:
@@ -46,18 +50,3 @@ def caught(names: Iterable[str], then: Callable[[], None] = lambda: None) -> Ite
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl+C does: by KeyboardInterrupt."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,9 @@ END_S = 30.0
 
 CLOCK_SLACK_S = 30.0
 """A clock that is slewed by less than this was not set back."""
+
+INTERRUPT_LOOK_S = 0.2
+"""A run in the foreground looks at its signals so often."""
 
 VIEW_NOTE = "view"
 DIGEST_NOTE = "config digest"
@@ -134,13 +137,16 @@ class Service:
 
     # -- one run
 
-    def run_once(self, names: Collection[str] = ()) -> OnceReport:
-        """Run these routes (or all) now, to the end, and stop. The station must have been built with `once`."""
+    def run_once(self, names: Collection[str] = (), interrupted: Callable[[], bool] = lambda: False) -> OnceReport:
+        """Run these routes (or all) now, to the end, and stop. The station must have been built with `once`.
+
+        `interrupted` is asked several times a second; once it says yes everything stops, partials are kept.
+        """
         station = self._station
         station.gates.force(names)
         self.take_up()
         self._crew.start()
-        interrupted = self._wait_for_rest()
+        cut_short = self._wait_for_rest(interrupted)
         view = self.view()
         causes = self._causes(names)
         self.stop()
@@ -148,16 +154,16 @@ class Service:
         self._note_view()
         for error in station.failure:
             raise error
-        return OnceReport(view, causes, interrupted)
+        return OnceReport(view, causes, cut_short)
 
-    def _wait_for_rest(self) -> bool:
+    def _wait_for_rest(self, interrupted: Callable[[], bool]) -> bool:
         """Until nothing is at work and nothing wakes soon; whether it was interrupted."""
         station = self._station
-        while not station.stop.is_set():
+        while not (station.stop.is_set() or interrupted()):
             at_rest, wakes_at = station.muster.at_rest_until()
             if at_rest and (station.draining.is_set() or self._far(wakes_at)):
                 return station.draining.is_set()
-            station.clock.wait(station.muster.settled, 1.0)
+            station.clock.wait(station.muster.settled, INTERRUPT_LOOK_S)
             station.muster.settled.clear()
         return True
 

@@ -247,7 +247,7 @@ def test_too_many_open_files_is_a_busy_device(box: Box, monkeypatch: pytest.Monk
     [
         (errno.ENOSPC, NoSpace),
         (errno.EDQUOT, NoSpace),
-        (errno.EROFS, AccessRefused),
+        (errno.EROFS, DeviceGone),
         (errno.EFBIG, ItemRefused),
         (errno.EIO, ItemFailed),
     ],
