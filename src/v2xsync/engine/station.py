@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -24,6 +25,10 @@ from v2xsync.model.naming import safe_relative
 from v2xsync.model.rules import Route
 from v2xsync.model.selection import selects
 from v2xsync.model.views import Level
+
+
+_DATE_FIELDS = ("{date}", "{year}", "{month}", "{day}")
+_NO_DATE = dt.date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,9 @@ class Station:
         self, template: str, *, source: str, path: str, element: str, route: str, mtime_ns: int | None, found_at: float
     ) -> str:
         """Where an item stands by a layout: a safe relative path. Raises ItemRefused where no such name can exist."""
-        fields = self.fields(
-            source=source, path=path, element=element, route=route, mtime_ns=mtime_ns, found_at=found_at
-        )
+        dated = any(field in template for field in _DATE_FIELDS)  # a date costs more than all the rest
+        date = item_date(path, mtime_ns, found_at, self.zone) if dated else _NO_DATE
+        fields = LayoutFields(source=source, element=element, path=path, date=date, route=route)
         return safe_relative(render(template, fields))
 
     def fields(
