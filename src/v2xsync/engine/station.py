@@ -26,7 +26,6 @@ from v2xsync.model.rules import Route
 from v2xsync.model.selection import selects
 from v2xsync.model.views import Level
 
-
 _DATE_FIELDS = ("{date}", "{year}", "{month}", "{day}")
 _NO_DATE = dt.date.min
 
