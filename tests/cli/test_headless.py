@@ -203,6 +203,19 @@ def wait_for_end(pid: int, terminal: int | None) -> int:
     return code
 
 
+def test_a_frozen_terminal_that_then_goes_away_leaves_a_station_that_ends_when_told(site: Path) -> None:
+    """The screen's output is not taken for a while, then the terminal dies: nothing waits for it for ever."""
+    with on_a_terminal(site) as (pid, terminal):
+        read_until(terminal, b"Quit")
+        os.write(terminal, b"?\x1b2346123461234612346123461234612346" * 20)  # pictures that nobody reads
+        wait_for(lambda: not (site / "clay" / SPAT).exists(), "the first removal")
+        os.close(terminal)
+        (site / "clay" / "late_spatLog_01022026_030405.csv").write_text("late")
+        wait_for((site / "office/clay/spat/late_spatLog_01022026_030405.csv").exists, "the late file")
+        os.kill(pid, signal.SIGTERM)
+        assert wait_for_end(pid, None) == 0
+
+
 def test_the_engine_outlives_its_terminal(site: Path) -> None:
     """`on_hangup = "continue"`: the terminal goes, a file that comes later is still taken."""
     with on_a_terminal(site) as (pid, terminal):

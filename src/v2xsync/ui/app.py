@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from v2xsync.engine.facade import Facade
@@ -40,7 +42,7 @@ class CourierApp(App[QuitChoice]):
     NOTIFICATION_TIMEOUT = 5.0
 
     def __init__(self, facade: Facade, options: UiOptions) -> None:
-        super().__init__()
+        super().__init__(driver_class=_driver())
         self.facade = facade
         self.options = options
         self.animation_level = "none"
@@ -247,3 +249,12 @@ class CourierApp(App[QuitChoice]):
 
     def _picture(self) -> Picture:
         return self.main.picture or self.camera.take(0, slow=False)
+
+
+def _driver() -> type[Driver] | None:
+    """The driver that survives its terminal, where terminals are of that kind; None: Textual's own choice."""
+    if sys.platform == "win32":
+        return None
+    from v2xsync.ui.driver import SurvivingDriver
+
+    return SurvivingDriver
