@@ -71,11 +71,6 @@ class Downloader:
         self._told_full = False
         self._looks_at_store = 0
 
-    @property
-    def in_hand(self) -> int:
-        """Files drawn and not recorded yet."""
-        return self._claims.taken
-
     def turn(self, open_session: Callable[[], Source]) -> Turn:
         """Fetch what is due until nothing is left or the turn has lasted long enough."""
         gates = self._station.gates
@@ -85,15 +80,16 @@ class Downloader:
         first = self._draw(routes, 1)
         if not first:
             return self._idle(routes)
+        session = None
         try:
-            room = self._has_room(first[0].fingerprint.size)
-        except StoreError:
-            self._claims.give_back(task.item_id for task in first)
-            raise
-        if not room:
-            self._claims.give_back(task.item_id for task in first)
+            if self._has_room(first[0].fingerprint.size):
+                session = open_session()
+        finally:
+            if session is None:  # nothing will draw what was taken: no room, or no store or device to use
+                self._claims.give_back(task.item_id for task in first)
+        if session is None:
             return Turn(worked=False, next_at=self._next_look_at_store())
-        self._fetch(open_session, routes, first)
+        self._fetch(session, routes, first)
         return WORKED
 
     def _next_look_at_store(self) -> float | None:
@@ -135,12 +131,7 @@ class Downloader:
 
     # -- one fetch
 
-    def _fetch(self, open_session: Callable[[], Source], routes: Collection[str], first: Sequence[FetchTask]) -> None:
-        try:
-            session = open_session()
-        except V2xSyncError:
-            self._claims.give_back(task.item_id for task in first)
-            raise
+    def _fetch(self, session: Source, routes: Collection[str], first: Sequence[FetchTask]) -> None:
         intake = Intake(self._station, self._committer, self._settle, self._failed)
         with contextlib.closing(self._tasks(routes, first)) as tasks:
             try:
