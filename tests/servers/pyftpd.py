@@ -26,12 +26,18 @@ BARE = (*NO_MLSD, "SIZE", "MDTM", "MFMT", "FEAT", "STAT", "APPE", "REST")
 
 @contextmanager
 def pyftpd(
-    folder: Path, home: Path, *, tls: str = "none", without: Sequence[str] = (), signed: Signed | None = None
+    folder: Path,
+    home: Path,
+    *,
+    tls: str = "none",
+    without: Sequence[str] = (),
+    signed: Signed | None = None,
+    port: int = 0,
 ) -> Iterator[FtpHost]:
-    """Run pyftpdlib, deaf to the commands in `without`, with a certificate that is right or `signed`."""
+    """Run pyftpdlib (at `port`), deaf to the commands in `without`, with a certificate that is right or `signed`."""
     if importlib.util.find_spec("pyftpdlib") is None:
         skip_or_fail("needs the real pyftpdlib, which is not installed")
-    port = free_port()
+    port = port or free_port()
     authority = Authority(folder)
     signed = signed or authority.sign(LOOPBACK)
     command: list[str | Path] = [sys.executable, "-m", "tests.servers.pyftpd", str(port), home]
