@@ -19,6 +19,7 @@
     |  |- ItemMissing         not there (any more)
     |  |- ItemChanged         not the version that was asked for: plan it again
     |  |- ItemRefused         permanent for this version: hold
+    |  |  `- ItemCorrupt      its content is bad: fetch it again once, then hold
     |  |- ItemFailed          passing trouble with this file: try again later
     |  |- NameTaken           the final name holds something else: never overwrite
     |  |- OutcomeUnknown      the answer was lost: probe before anything is sent again
@@ -138,6 +139,10 @@ class ItemChanged(ItemError):
 
 class ItemRefused(ItemError):
     """This version cannot be handled and trying again will not help."""
+
+
+class ItemCorrupt(ItemRefused):
+    """The content is no good: refused as corrupt, or damaged in the store. Fetched again once, then held."""
 
 
 class ItemFailed(ItemError):

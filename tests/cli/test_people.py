@@ -11,7 +11,7 @@ from tests.cli.conftest import NASTY, SPAT, Run
 
 from v2xsync.ledger.base import Ledger, NewItem, Plan, Setback, Stored
 from v2xsync.ledger.sqlite import open_ledger
-from v2xsync.model.custody import DeliveryState, FetchState
+from v2xsync.model.custody import DeliveryState, FetchState, RemovalState
 from v2xsync.model.items import Fingerprint, Proof
 
 NOW = 1_800_000_000.0
@@ -98,6 +98,17 @@ def test_doing_it_again_says_that_it_may_be_there_twice(run: Run, prepared: Call
     answer = run("release", "--all", "--again")
     assert answer.code == 0
     assert "second copy" in answer.err
+
+
+def test_a_release_says_plainly_when_the_original_is_gone(run: Run, prepared: Callable[..., None]) -> None:
+    """Then nothing can be fetched again, and the store's copy is all there is."""
+
+    def damaged_and_gone(ledger: Ledger) -> None:
+        lose_answer(ledger)
+        ledger.removal_setback([Setback(1, "nothing is there")], NOW, RemovalState.GONE)
+
+    prepared(damaged_and_gone)
+    assert "the original is not at clay any more" in run("release", "--all", "--again").err
 
 
 def test_nobody_can_vouch_for_what_is_no_delivery(run: Run, prepared: Callable[..., None]) -> None:

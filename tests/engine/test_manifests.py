@@ -195,6 +195,23 @@ def test_a_removal_that_waited_is_done_by_the_receipts_of_the_manifest(tmp_path:
     assert rig.on("box") == {}
 
 
+def test_a_copy_that_was_fetched_again_is_taken_from_where_it_stands_now(tmp_path: Path) -> None:
+    """The first place holds something that somebody else wrote; the second one is ours."""
+    down = Faults(FaultAt("connect", call, Fault.DISCONNECT) for call in (1, 2))
+    rig = Rig(tmp_path, (route(remove=RemoveRule()),), once=False)
+    rig.wrap = {"office": lambda device: FaultyTarget(device, down, "office")}
+    rig.build()
+    rig.plant("box", "a.csv", b"good")
+    rig.run(0.5)
+    (tmp_path / "store" / "box" / "a.csv").write_bytes(b"evil")
+    rig.run(60.0)
+    assert [line.step for line in lines_of(rig)] == ["stored", "stored", "delivered"]
+    result = rebuilt(rig)
+    assert (result.items, result.stored, result.delivered, result.missing) == (1, 1, 1, [])
+    (dossier,) = rig.ledger.dossiers("a.csv")
+    assert (tmp_path / "store" / dossier.fetches[0].store_path).read_bytes() == b"good"
+
+
 def test_a_lost_delivery_line_means_a_second_look_and_no_removal_before(tmp_path: Path) -> None:
     """Without its receipt nothing goes: the target is asked again first."""
     rig = Rig(tmp_path, (route(remove=RemoveRule()),))

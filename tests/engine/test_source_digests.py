@@ -19,7 +19,7 @@ SHOWN = Fingerprint(len(CONTENT), 1)
 
 def flight() -> Any:
     arrived = SimpleNamespace(complete=True, frontier=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
-    return SimpleNamespace(partial=arrived, task=SimpleNamespace(path="a.csv", fingerprint=SHOWN))
+    return SimpleNamespace(partial=arrived, task=SimpleNamespace(path="a.csv", fingerprint=SHOWN, sha256=""))
 
 
 @pytest.mark.parametrize(

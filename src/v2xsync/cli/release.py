@@ -10,7 +10,8 @@ from v2xsync.cli.call import Call
 from v2xsync.cli.exit_codes import DONE
 from v2xsync.cli.records import owning
 from v2xsync.errors import ConfigError
-from v2xsync.ledger.base import Hold
+from v2xsync.ledger.base import Hold, LedgerReader
+from v2xsync.model.custody import RemovalState, Step
 from v2xsync.model.naming import printable
 
 
@@ -27,13 +28,24 @@ def run(call: Call) -> int:
         user = _user()
         release = ledger.release_accept if accept else ledger.release_again
         count = release(items, call.now(), user) if items else 0
+        orphans = () if accept else tuple(_without_original(ledger, holds))
     if call.out.as_json:
         call.out.document({"released": count, "items": items, "way": "accept" if accept else "again", "by": user})
     else:
         call.out.line(f"{count} accepted by {user}" if accept else f"{count} released; the next run does them again")
     if not accept and any(hold.may_accept for hold in holds):
         call.out.talk("where the answer was lost, this may make a second copy at the target")
+    for hold in orphans:
+        call.out.talk(f"{printable(hold.path)}: the original is not at {hold.source} any more; our copy is what goes")
     return DONE
+
+
+def _without_original(ledger: LedgerReader, holds: Sequence[Hold]) -> Iterator[Hold]:
+    """Held deliveries of files that cannot be fetched again, should their copy in the store be bad."""
+    for hold in holds:
+        dossier = ledger.dossier(hold.item_id) if hold.step is Step.DELIVERED else None
+        if dossier is not None and dossier.removal in (RemovalState.REMOVED, RemovalState.GONE):
+            yield hold
 
 
 def _user() -> str:

@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Final
 
 from v2xsync.devices.base import SendRequest
-from v2xsync.errors import ItemRefused
+from v2xsync.errors import ItemCorrupt
 from v2xsync.model.naming import split_suffix
 
 Wording = str | bool | int
@@ -144,13 +144,13 @@ def worded(value: Wording, facts: Mapping[str, str]) -> str:
 
 
 def refuse_bad_ulog(path: str, size: int, beginning: bytes) -> None:
-    """Raise ItemRefused unless `beginning` is that of a ULog file (requirement R23); `path` tells encrypted ones."""
+    """Raise ItemCorrupt unless `beginning` is that of a ULog file (requirement R23); `path` tells encrypted ones."""
     encrypted = path.lower().endswith(ENCRYPTED_ULOG_SUFFIX)
     magic = ENCRYPTED_ULOG_MAGIC if encrypted else ULOG_MAGIC
     if size >= ULOG_HEADER_BYTES and beginning.startswith(magic):
         return
     what = "the file is empty" if not size else "the file does not begin as a ULog file does"
-    raise ItemRefused(
+    raise ItemCorrupt(
         path, f"{what}: it is corrupt, or no flight log, and was not sent",
         remedy="compare it with the original on its device",
     )  # fmt: skip

@@ -62,6 +62,7 @@ from v2xsync.errors import (
     AccessRefused,
     DeviceError,
     DeviceGone,
+    ItemCorrupt,
     ItemError,
     ItemFailed,
     ItemRefused,
@@ -92,7 +93,8 @@ _ACCEPTED: Final[Mapping[Form, frozenset[int]]] = {
 _NOT_FOR_US: Final = frozenset({401, 403, 407, 444})
 _NO_SUCH_DOOR: Final = frozenset({404, 405, 410, 501})
 _BAD_REQUEST: Final = 400
-_BAD_CONTENT: Final = frozenset({400, 406, 409, 415, 422})
+_BAD_CONTENT: Final = frozenset({400, 422})
+_BAD_KIND: Final = frozenset({406, 409, 415})
 _TOO_BIG: Final = 413
 _LATER: Final = frozenset({429, 503})
 _FULL: Final = 507
@@ -412,9 +414,10 @@ class PostDevice:
             return ItemRefused(
                 path, f"the file is too large for the server ({answer.reason})", remedy="bring it there in another way"
             )
-        if status in _BAD_CONTENT:
+        if status in _BAD_CONTENT | _BAD_KIND:
+            error = ItemCorrupt if status in _BAD_CONTENT else ItemRefused
             remedy = "it may be corrupt, or none of the files that this server takes: look at it"
-            return ItemRefused(path, f"the server refused the file ({answer.reason})", remedy=remedy)
+            return error(path, f"the server refused the file ({answer.reason})", remedy=remedy)
         if whole and self._may_have_taken(status):
             what = f"the server has the whole file and answered {answer.reason}: it may have kept it"
             return OutcomeUnknown(path, what, remedy="look there what became of it, then release it")

@@ -43,6 +43,10 @@ BREAKS = 3
 """A file that breaks the connection so often, alone and without getting further, waits like any that failed."""
 
 
+class OtherContent(ItemChanged):
+    """What was fetched again is not what was fetched before: the source holds another version of the same looks."""
+
+
 @dataclass(slots=True)
 class InFlight:
     """One file that is being fetched."""
@@ -192,7 +196,8 @@ class Downloader:
     def _failed(self, task: FetchTask, error: V2xSyncError) -> None:
         self._setbacks.add(task, error)
         if disposition(error) is Disposition.PLAN_AGAIN:
-            self._station.gates.relist(self._source)
+            gates = self._station.gates
+            (gates.owe_listing if isinstance(error, OtherContent) else gates.relist)(self._source)
 
     def _note_break(self, intake: Intake) -> None:
         """A connection broke. A file that breaks it every time has to wait, and must not stop the others (R15).
@@ -334,6 +339,8 @@ def _check(flight: InFlight, fetched: Fetched) -> ItemError | None:
             flight.task.path, "the device sent another number of bytes than it said",
             expected=str(asked.size), got=str(partial.frontier),
         )  # fmt: skip
+    if flight.task.sha256 not in ("", partial.sha256):
+        return OtherContent(flight.task.path, "fetched again it has other content, at the same size and time")
     told = fetched.digest
     if told is not None and told.algorithm == "sha256" and told.value != partial.sha256:
         return IntegrityError(

@@ -36,9 +36,9 @@ def _fetch(facet: FetchFacet, source: str, now: float, troubles: Mapping[str, De
         return (
             f"Route {facet.route}: it was not fetched: {printable(facet.reason) or 'a newer version took its place'}."
         )
-    return (
-        f"Route {facet.route}: it waits to be fetched{_when(facet.next_at, now, facet.reason, troubles.get(source))}."
-    )
+    again = " again" if facet.sha256 else ""
+    when = _when(facet.next_at, now, facet.reason, troubles.get(source))
+    return f"Route {facet.route}: it waits to be fetched{again}{when}."
 
 
 def _delivery(facet: DeliveryFacet, now: float, troubles: Mapping[str, DeviceError | None]) -> str:

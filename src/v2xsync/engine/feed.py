@@ -10,7 +10,7 @@ from typing import Protocol
 
 from v2xsync.devices.base import Sent
 from v2xsync.engine.station import Station
-from v2xsync.errors import Cancelled, ItemError, ItemFailed, ItemRefused, V2xSyncError
+from v2xsync.errors import Cancelled, ItemCorrupt, ItemError, ItemFailed, V2xSyncError
 from v2xsync.ledger.base import DeliveryTask
 from v2xsync.model.views import WorkState
 
@@ -56,17 +56,21 @@ class StoreFeed:
         self._open: dict[int, OpenFile] = {}
 
     def open(self, parcel: Outgoing) -> bool:
-        """Open the stored file; a store copy that is gone or of another size is an error of that parcel."""
+        """Open the stored file; a store copy that is gone or of another size is an error of that parcel.
+
+        Raises StoreError where the store as a whole is not there: then no file is to blame.
+        """
         task = parcel.task
         path = self._station.store.path_of(task.store_path)
         try:
             file = io.FileIO(path, "r")
         except OSError as error:
-            parcel.error = ItemRefused(task.path, f"its copy in the store cannot be read: {error.strerror}")
+            self._station.store.require()
+            parcel.error = ItemCorrupt(task.path, f"its copy in the store cannot be read: {error.strerror}")
             return False
         if file.seek(0, io.SEEK_END) != task.size:
             file.close()
-            parcel.error = ItemRefused(task.path, f"its copy in the store was changed: {task.store_path}")
+            parcel.error = ItemCorrupt(task.path, f"its copy in the store was changed: {task.store_path}")
             return False
         key = self._station.board.begin(
             WorkState.SENDING, item_id=task.item_id, route=task.route, source=task.source, device=self._target,
@@ -86,7 +90,7 @@ class StoreFeed:
         except OSError as error:
             raise ItemFailed(task.path, f"cannot read the store: {error.strerror}") from error
         except ValueError as error:
-            raise ItemRefused(task.path, f"its copy in the store was changed: {task.store_path}") from error
+            raise ItemCorrupt(task.path, f"its copy in the store was changed: {task.store_path}") from error
 
     def progress(self, token: int, position: int) -> None:
         """The peer has everything before `position` (see Feed)."""

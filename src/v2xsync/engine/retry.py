@@ -21,6 +21,8 @@ class Disposition(enum.Enum):
     """A person is needed before the device may be used."""
     PLAN_AGAIN = "plan again"
     """The source holds something else now."""
+    FETCH_AGAIN = "fetch again"
+    """The content is bad: it is fetched again once, and then held."""
     HOLD = "hold"
     """Trying again will not help: set aside, a person decides."""
     PROBE = "probe"
@@ -35,6 +37,7 @@ _DISPOSITIONS: tuple[tuple[type[V2xSyncError], Disposition], ...] = (
     (errors.DeviceError, Disposition.WAIT_DEVICE),
     (errors.ItemMissing, Disposition.PLAN_AGAIN),
     (errors.ItemChanged, Disposition.PLAN_AGAIN),
+    (errors.ItemCorrupt, Disposition.FETCH_AGAIN),
     (errors.ItemRefused, Disposition.HOLD),
     (errors.NameTaken, Disposition.AGAIN),
     (errors.OutcomeUnknown, Disposition.PROBE),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from v2xsync.engine.claims import Claims
 from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.station import Cause, Station
-from v2xsync.errors import StoreError, V2xSyncError
+from v2xsync.errors import ItemChanged, StoreError, V2xSyncError
 from v2xsync.ledger.base import DeliveryTask, FetchTask, Setback
 from v2xsync.model.custody import DeliveryState, FetchState, RemovalState
 from v2xsync.model.views import Level
+
+_LEAVING = frozenset({RemovalState.ORDERED, RemovalState.REMOVED, RemovalState.GONE})
 
 _SOON_S = 10.0
 """Trouble that is not the file's own (the store, a cancel) is looked at again after this."""
@@ -44,12 +46,26 @@ class FetchSetbacks:
         if not waiting:
             return
         now = self._station.clock.now()
-        for state, setbacks in self._sort(waiting).items():
+        self._end_doubts([failed for failed in waiting if _ends_doubt(*failed)], now)
+        for state, setbacks in self._sort([failed for failed in waiting if not _ends_doubt(*failed)]).items():
             self._station.ledger.fetch_setback(setbacks, now, state)
         gone = [Setback(t.item_id, e.what) for t, e in waiting if disposition(e) is Disposition.PLAN_AGAIN]
         if gone:
             self._station.ledger.removal_setback(gone, now, RemovalState.GONE)
         self._claims.give_back(task.item_id for task, _ in waiting)
+
+    def _end_doubts(self, ended: Sequence[tuple[FetchTask, V2xSyncError]], now: float) -> None:
+        """What was to be fetched again cannot be: a newer version takes its place, or a person decides."""
+        groups: dict[DeliveryState, list[Setback]] = {}
+        for task, error in ended:
+            newer = isinstance(error, ItemChanged)
+            to, level = (DeliveryState.SUPERSEDED, Level.WARNING) if newer else (DeliveryState.HELD, Level.ERROR)
+            reason = f"its copy is bad, and it cannot be fetched again: {reason_of(error)}"
+            self._tell(level, task, f"{task.path}: {reason}")
+            groups.setdefault(to, []).append(Setback(task.item_id, reason, route=task.route))
+        for to, doubts in groups.items():
+            self._station.ledger.end_doubts(doubts, now, to)
+        self._station.board.count("held", len(groups.get(DeliveryState.HELD, ())))
 
     def _sort(self, waiting: Sequence[tuple[FetchTask, V2xSyncError]]) -> Mapping[FetchState, list[Setback]]:
         answer: dict[FetchState, list[Setback]] = {}
@@ -63,7 +79,7 @@ class FetchSetbacks:
         if what is Disposition.PLAN_AGAIN:
             self._tell(Level.INFO, task, f"{task.path}: {error.what}")
             return FetchState.SUPERSEDED, Setback(task.item_id, reason, route=task.route)
-        if what is Disposition.HOLD:
+        if what in (Disposition.HOLD, Disposition.FETCH_AGAIN):
             self._station.board.count("held")
             self._tell(Level.ERROR, task, f"{task.path} is on hold: {reason}")
             return FetchState.HELD, Setback(task.item_id, reason, route=task.route)
@@ -96,8 +112,11 @@ class DeliverySetbacks:
     def write(self, failed: Sequence[tuple[DeliveryTask, V2xSyncError]]) -> None:
         """Write the failures of one batch."""
         now = self._station.clock.now()
+        doubted = self._doubt([one for one in failed if disposition(one[1]) is Disposition.FETCH_AGAIN], now)
         sorted_: dict[DeliveryState, list[Setback]] = {}
         for task, error in failed:
+            if task.delivery_id in doubted:
+                continue
             state, setback = self._judge(task, error, now)
             sorted_.setdefault(state, []).append(setback)
         for state, setbacks in sorted_.items():
@@ -106,8 +125,25 @@ class DeliverySetbacks:
         if gone:
             self._station.ledger.removal_setback(gone, now, RemovalState.GONE)
 
+    def _doubt(self, failed: Sequence[tuple[DeliveryTask, V2xSyncError]], now: float) -> Collection[int]:
+        """Bad content is fetched again once; what was doubted before, or cannot be had any more, is left to be held."""
+        doubts = [Setback(task.delivery_id, reason_of(error)) for task, error in failed]
+        moved = self._station.ledger.doubt(doubts, now)
+        for task, error in failed:
+            if task.delivery_id in moved:
+                self._tell(Level.WARNING, task, f"{reason_of(error)}; it is fetched again")
+                self._station.ring("downloader", [task.source])
+        return moved
+
+    def _why_not_again(self, task: DeliveryTask) -> str:
+        dossier = self._station.ledger.dossier(task.item_id)
+        gone = dossier is not None and dossier.removal in _LEAVING
+        return "the original is not at its source any more" if gone else "it was fetched again, and is no better"
+
     def _judge(self, task: DeliveryTask, error: V2xSyncError, now: float) -> tuple[DeliveryState, Setback]:
         reason, what = reason_of(error), disposition(error)
+        if what is Disposition.FETCH_AGAIN:
+            return self._set_aside(DeliveryState.HELD, task, f"{reason}; {self._why_not_again(task)}")
         if what is Disposition.HOLD:
             return self._set_aside(DeliveryState.HELD, task, reason)
         if what is Disposition.PROBE and not self._asks() and not self._station.routes[task.route].duplicates:
@@ -132,6 +168,12 @@ class DeliverySetbacks:
         self._station.board.tell(
             level, f"{task.path} to {self._target}: {text}", device=self._target, item_id=task.item_id
         )
+
+
+def _ends_doubt(task: FetchTask, error: V2xSyncError) -> bool:
+    """Whether that was the second fetch of a doubted copy, and there will be no other."""
+    over = (Disposition.PLAN_AGAIN, Disposition.HOLD, Disposition.FETCH_AGAIN)
+    return bool(task.sha256) and disposition(error) in over
 
 
 def _left_its_source(task: DeliveryTask, error: V2xSyncError) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from v2xsync.devices.base import CHUNK_BYTES, OUR_PREFIX
 from v2xsync.devices.durable import rename_noreplace, sync_file, sync_filesystem, sync_folder
 from v2xsync.engine.partial import Partial, discard_partial, forget_mark, store_error
-from v2xsync.errors import ItemRefused, V2xSyncError
+from v2xsync.errors import ItemRefused, StoreError, V2xSyncError
 from v2xsync.model.naming import versioned
 
 _FEW = 8
@@ -71,6 +71,11 @@ class Store:
             marker.write_text(self._boot_id, encoding="ascii")
         except OSError as error:
             raise store_error(error, f"cannot use the store {self.directory}") from error
+
+    def require(self) -> None:
+        """Raise StoreError where the store is not in its place: not mounted, or not the one that was opened."""
+        if not self._partials.is_dir():
+            raise StoreError(f"the store {self.directory} is not there", remedy="mount it, or give its folder back")
 
     def sweep(self, wanted: Iterable[int]) -> int:
         """Delete partials of items that are not `wanted` any more; how many."""

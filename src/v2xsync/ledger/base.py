@@ -153,6 +153,21 @@ class Ledger(LedgerReader, Protocol):
         Where that was the item's last open delivery of the route, the store copy's expiry is to be judged.
         """
 
+    def doubt(self, doubts: Sequence[Setback], at: float) -> Collection[int]:
+        """What these deliveries were to send is bad: have it fetched again, once for each version and route.
+
+        The fetch is QUEUED again and the delivery WAITING (without a local copy only the delivery is QUEUED); the
+        receipts of the store's copy are void. Left alone where the original stands no more, or where this was done
+        since a person last released it. Returns the deliveries that were moved.
+        """
+
+    def end_doubts(self, doubts: Sequence[Setback], at: float, to: DeliveryState) -> None:
+        """These (`facet_id` the item, with its `route`) cannot be fetched again: their fetches are STORED as before.
+
+        Deliveries that waited for them become `to`: HELD, or SUPERSEDED where the source holds another version (then
+        the removal is GONE, and a listing finds that version as a new item).
+        """
+
     def delivery_setback(
         self, setbacks: Sequence[Setback], at: float, to: DeliveryState = DeliveryState.QUEUED
     ) -> None:

@@ -24,7 +24,7 @@ from v2xsync.model.items import Fingerprint
 _CLAIM = (
     select(
         fetches.c.item_id, items.c.path, items.c.size, items.c.mtime_ns, items.c.step_ns, fetches.c.element,
-        items.c.found_at, fetches.c.tries, fetches.c.next_at,
+        items.c.found_at, fetches.c.tries, fetches.c.next_at, fetches.c.sha256,
     )
     .select_from(fetches.join(items))
     .where(
@@ -86,8 +86,8 @@ class Fetching(WritingRoom):
             for route in routes:
                 rows: Sequence[Any] = connection.execute(_CLAIM, {**asked, "route": route}).all()
                 tasks.extend(
-                    FetchTask(item_id, source, path, Fingerprint(*version), route, element, found_at, tries, next_at)
-                    for item_id, path, *version, element, found_at, tries, next_at in rows
+                    FetchTask(item_id, source, path, Fingerprint(size, mtime_ns, step_ns), route, *more)
+                    for item_id, path, size, mtime_ns, step_ns, *more in rows
                 )
         if len(routes) > 1:
             tasks.sort(key=attrgetter("next_at", "item_id", "route"))

@@ -6,13 +6,13 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from v2xsync.ledger.base import Known
-from v2xsync.ledger.phrases import among, given, listed_paths
+from v2xsync.ledger.phrases import among, given, listed_paths, state, words
 from v2xsync.ledger.rooms import ReadingRoom
 from v2xsync.ledger.tables import fetches, items
-from v2xsync.model.custody import RemovalState
+from v2xsync.model.custody import FetchState, RemovalState
 from v2xsync.model.items import Fingerprint
 
 _CHUNK = 5000
@@ -26,10 +26,12 @@ _last_generation = (
     .where(_same.c.source == items.c.source, _same.c.path == items.c.path)
     .scalar_subquery()
 )
+_HAS_COPY = fetches.c.sha256 != words("")
+"""Stored, also while it is doubted and fetched again."""
 NEWEST = (
     select(
         items.c.path, items.c.id, items.c.generation, items.c.size, items.c.mtime_ns, items.c.step_ns, items.c.removal,
-        fetches.c.route, fetches.c.state,
+        fetches.c.route, case((_HAS_COPY, state(FetchState.STORED)), else_=fetches.c.state),
     )
     .select_from(items.outerjoin(fetches))
     .where(

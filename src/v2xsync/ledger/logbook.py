@@ -9,16 +9,17 @@ from sqlalchemy import Connection, insert, select
 
 from v2xsync.ledger.base import LogLine
 from v2xsync.ledger.bulk import Bulk
-from v2xsync.ledger.phrases import among, listed
+from v2xsync.ledger.phrases import among, listed, step
 from v2xsync.ledger.tables import custody_log, items
 from v2xsync.ledger.wiretext import to_column
-from v2xsync.model.custody import Receipt, Step
+from v2xsync.model.custody import Receipt, Step, without_copy
 from v2xsync.model.items import Digest, Proof
 
 STORE = "store"
 """The device of a fetch's lines and receipts."""
 
 _STORED = Step.STORED.value
+_DOUBTED = Step.DOUBTED.value
 _PROOFS = {int(proof): proof for proof in Proof}
 
 Line = tuple[float, str, int | None, str, str, str]
@@ -43,7 +44,10 @@ _RECEIPTS = (
         custody_log.c.sha256, custody_log.c.at, custody_log.c.method, custody_log.c.digest, custody_log.c.by,
         custody_log.c.place,
     )
-    .where(among(custody_log.c.item_id, "ids"), custody_log.c.proof.is_not(None))
+    .where(
+        among(custody_log.c.item_id, "ids"),
+        custody_log.c.proof.is_not(None) | (custody_log.c.step == step(Step.DOUBTED)),
+    )
     .order_by(custody_log.c.seq)
 )  # fmt: skip
 
@@ -85,11 +89,17 @@ def log_line(row: Any) -> LogLine:
 
 
 def receipts_of(connection: Connection, item_ids: Iterable[int]) -> Mapping[int, Sequence[Receipt]]:
-    """Every receipt of each item, oldest first; a person's word (`released` with a proof) is one of delivery."""
+    """Every receipt of each item, oldest first; a person's word (`released` with a proof) is one of delivery.
+
+    Of a copy in the store that was doubted since it was proven there is none.
+    """
     receipts: dict[int, list[Receipt]] = {}
     rows: Sequence[Any] = connection.execute(_RECEIPTS, {"ids": listed(item_ids)}).all()
-    for item_id, step, route, device, proof, sha256, at, method, digest, by, place in rows:
-        hop = Step.STORED if step == _STORED else Step.DELIVERED
+    for item_id, done, route, device, proof, sha256, at, method, digest, by, place in rows:
+        if done == _DOUBTED:
+            receipts[item_id] = without_copy(receipts.get(item_id, ()), route)
+            continue
+        hop = Step.STORED if done == _STORED else Step.DELIVERED
         receipt = Receipt(hop, route, device, _PROOFS[proof], sha256, at, method, digest_of(digest), by, place)
         receipts.setdefault(item_id, []).append(receipt)
     return receipts

@@ -160,7 +160,7 @@ def lives_of(lines: Iterable[ManifestLine]) -> Sequence[Life]:
 
 def _expire(legs: Iterable[Leg], line: ManifestLine) -> None:
     for leg in legs:
-        if leg.stored is not None and leg.stored.sha256 == line.sha256:
+        if leg.stored is not None and (leg.stored.place, leg.stored.sha256) == (line.place, line.sha256):
             leg.expired_at = line.at
 
 
@@ -181,8 +181,7 @@ def _tell(life: Life, line: ManifestLine) -> Leg | None:
         return None
     leg = life.legs.setdefault(line.route, Leg(line.route, line.element, line.stage))
     if line.step == Step.STORED.value:
-        if leg.stored is None or leg.expired_at is not None:
-            leg.stored, leg.expired_at = line, None
+        leg.stored, leg.expired_at = line, None  # a copy that was doubted and fetched again may stand elsewhere
     elif line.step == SENDING:
         leg.sending.add(line.target)
     elif line.target not in leg.delivered or leg.delivered[line.target].strength < line.strength:

@@ -61,6 +61,8 @@ class FetchTask:
     found_at: float
     tries: int
     next_at: float
+    sha256: str = ""
+    """Of the copy that is doubted and fetched again; empty where there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from v2xsync.ledger.base import Ledger, LedgerReader
 from v2xsync.ledger.commit import GroupCommit
 from v2xsync.ledger.deciding import Deciding
 from v2xsync.ledger.delivering import Delivering
+from v2xsync.ledger.doubting import Doubting
 from v2xsync.ledger.faults import DAMAGED, DAMAGED_REMEDY, plain_faults
 from v2xsync.ledger.fetching import Fetching
 from v2xsync.ledger.finding import Finding
@@ -64,7 +65,7 @@ class SqlReader(Knowing, Reading, Holding, Waiting):
 
 
 class SqlLedger(
-    Finding, Fetching, Delivering, Removing, Retaining, Deciding, Notebook, Knowing, Reading, Holding, Waiting
+    Finding, Fetching, Delivering, Doubting, Removing, Retaining, Deciding, Notebook, Knowing, Reading, Holding, Waiting
 ):  # fmt: skip
     """The ledger of the process that owns the state folder."""
 

@@ -84,6 +84,21 @@ DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SUPERSEDED: frozenset({DeliveryState.WAITING}),
 }
 
+DOUBT_FETCH_MOVES: Mapping[FetchState, frozenset[FetchState]] = {
+    FetchState.STORED: frozenset({FetchState.QUEUED}),
+    FetchState.QUEUED: frozenset({FetchState.STORED}),
+}
+"""The way back, and only a doubt goes it: what was stored is fetched again; where it cannot be, the copy is as before.
+
+A copy is doubted where a target refuses its content as corrupt, or where the store's own copy is damaged."""
+
+DOUBT_DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.QUEUED: frozenset({DeliveryState.WAITING}),
+    DeliveryState.SENDING: frozenset({DeliveryState.WAITING}),
+    DeliveryState.WAITING: frozenset({DeliveryState.HELD, DeliveryState.SUPERSEDED}),
+}
+"""The delivery that raised the doubt waits for the new copy; where there will be none, a person decides."""
+
 REMOVAL_MOVES: Mapping[RemovalState, frozenset[RemovalState]] = {
     RemovalState.WAITING: frozenset({RemovalState.QUEUED, RemovalState.GONE}),
     RemovalState.QUEUED: frozenset({RemovalState.WAITING, RemovalState.ORDERED, RemovalState.HELD, RemovalState.GONE}),
@@ -116,6 +131,8 @@ class Step(enum.Enum):
     HELD = "held"
     RELEASED = "released"
     FAILED = "failed"
+    DOUBTED = "doubted"
+    """The copy in the store is not trusted any more, and fetched again."""
     SUPERSEDED = "superseded"
     GONE = "gone"
     WARNING = "warning"
@@ -153,6 +170,11 @@ def best_receipt(receipts: Iterable[Receipt], *, step: Step, route: str, device:
     """The strongest receipt of that hop, the oldest among equals."""
     fitting = [r for r in receipts if r.step is step and r.route == route and r.device == device]
     return min(fitting, key=lambda r: (-r.proof, r.at)) if fitting else None
+
+
+def without_copy(receipts: Iterable[Receipt], route: str) -> list[Receipt]:
+    """What is left of the receipts once `route` doubts its copy in the store."""
+    return [receipt for receipt in receipts if receipt.step is not Step.STORED or receipt.route != route]
 
 
 def may_remove(routes: Sequence[Route], receipts: Sequence[Receipt], now: float) -> Verdict:

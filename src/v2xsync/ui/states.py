@@ -63,6 +63,7 @@ STEP: Mapping[Step, Face] = {
     Step.HELD: Face("held", "held", "bad"),
     Step.RELEASED: Face("requested", "released", "accent"),
     Step.FAILED: Face("retry", "failed", "warn"),
+    Step.DOUBTED: Face("retry", "doubted", "warn"),
     Step.SUPERSEDED: Face("note", "superseded", "quiet"),
     Step.GONE: Face("absent", "gone", "warn"),
     Step.WARNING: Face("retry", "warning", "warn"),

@@ -16,6 +16,7 @@ from v2xsync.errors import (
     AccessRefused,
     DeviceBusy,
     DeviceError,
+    ItemCorrupt,
     ItemError,
     ItemFailed,
     ItemRefused,
@@ -60,7 +61,7 @@ def test_what_is_no_fault_of_the_file_stops_the_batch(
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, ItemRefused), (409, ItemRefused), (413, ItemRefused), (415, ItemRefused), (422, ItemRefused),
+        (400, ItemCorrupt), (409, ItemRefused), (413, ItemRefused), (415, ItemRefused), (422, ItemCorrupt),
         (408, ItemFailed), (418, ItemFailed), (425, ItemFailed),
         (502, OutcomeUnknown), (504, OutcomeUnknown), (520, OutcomeUnknown), (206, OutcomeUnknown),
     ],

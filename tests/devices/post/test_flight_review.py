@@ -10,7 +10,7 @@ from tests.devices.post.posting import ULOG, device, post, refusal
 from tests.servers.form_server import FormServer, answering, flight_review, form_server
 
 from v2xsync.devices.post import Form, PostDevice
-from v2xsync.errors import AccessRefused, ItemRefused
+from v2xsync.errors import AccessRefused, ItemCorrupt, ItemRefused
 
 UUID = "00000000-0000-4000-8000-000000000001"
 
@@ -105,7 +105,7 @@ def test_a_corrupt_log_is_held_and_nothing_is_sent(
     server: FormServer, session: PostDevice, name: str, content: bytes
 ) -> None:
     """Requirement R23."""
-    assert isinstance(refusal(session, content, name), ItemRefused)
+    assert isinstance(refusal(session, content, name), ItemCorrupt)
     assert server.tries == 0
 
 

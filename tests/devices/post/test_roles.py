@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run, run
 from tests.devices.post.posting import ULOG
+from tests.devices.post.test_routes import refusing
 from tests.servers.form_server import FormServer, answering, collector, flight_review, form_server, hang_up, keeping_and
 from tests.servers.running import free_port
 
@@ -64,15 +65,12 @@ def test_minute_files_leave_after_a_200_to_each(run: Run, spool: Path, server: F
 @pytest.mark.usefixtures("data_collector")
 def test_a_refused_file_stays_and_its_neighbour_leaves(run: Run, spool: Path, server: FormServer) -> None:
     """The older program ignored the answer and removed both."""
-
-    def second_is_bad(handler: object) -> bool:
-        return server.tries == 2 and answering(422, "bad row")(handler)  # type: ignore[arg-type]
-
-    server.trouble = second_is_bad
+    server.trouble = refusing(b"1 26593136\n", answering(422, "bad row"))
     answer = run("--no-ui", "--once", "--json")
     assert answer.code == 1
     (cause,) = answer.document["causes"]
     assert "the server refused the file (422: bad row)" in cause["reason"]
+    assert "it was fetched again, and is no better" in cause["reason"]
     assert left(spool) - {"26593137.dat", "26593137.dat.lock", "notes.txt"} == {cause["path"]}
 
 

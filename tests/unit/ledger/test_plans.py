@@ -12,6 +12,7 @@ from v2xsync.ledger import (
     consequences,
     deciding,
     delivering,
+    doubting,
     fetching,
     holding,
     knowing,
@@ -25,7 +26,7 @@ from v2xsync.ledger.bulk import Bulk
 from v2xsync.ledger.sqlite import SqlLedger, open_memory
 
 ITEMS = 50_000
-ROOMS = (consequences, fetching, delivering, removing, retaining, deciding)
+ROOMS = (consequences, fetching, delivering, doubting, removing, retaining, deciding)
 
 
 @pytest.fixture(scope="module")

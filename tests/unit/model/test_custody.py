@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from v2xsync.model.custody import (
     DELIVERY_MOVES,
+    DOUBT_DELIVERY_MOVES,
+    DOUBT_FETCH_MOVES,
     FETCH_MOVES,
     REMOVAL_MOVES,
     DeliveryState,
@@ -23,6 +25,7 @@ from v2xsync.model.custody import (
     delivered_everywhere,
     legal_sources,
     may_remove,
+    without_copy,
 )
 from v2xsync.model.items import Proof
 from v2xsync.model.rules import After, RemoveRule, Route
@@ -65,6 +68,22 @@ def test_a_removal_is_ordered_before_it_is_done() -> None:
     """Invariants 1 and 2: REMOVED comes from ORDERED alone, and ORDERED from being judged."""
     assert legal_sources(REMOVAL_MOVES, RemovalState.REMOVED) == (RemovalState.ORDERED,)
     assert legal_sources(REMOVAL_MOVES, RemovalState.ORDERED) == (RemovalState.QUEUED,)
+
+
+def test_only_a_doubt_goes_back_from_stored_and_a_delivered_copy_is_never_doubted() -> None:
+    assert FETCH_MOVES[FetchState.STORED] == frozenset()
+    assert {FetchState.STORED: {FetchState.QUEUED}, FetchState.QUEUED: {FetchState.STORED}} == DOUBT_FETCH_MOVES
+    over = {DeliveryState.DELIVERED, DeliveryState.UNKNOWN, DeliveryState.SUPERSEDED}
+    assert not over & set(DOUBT_DELIVERY_MOVES)
+
+
+def test_a_doubt_voids_the_receipts_of_that_routes_copy_and_no_other() -> None:
+    store, other, target = (
+        Receipt(Step.STORED, "r", "store", Proof.HASH, "aa", 1.0),
+        Receipt(Step.STORED, "s", "store", Proof.HASH, "aa", 1.0),
+        Receipt(Step.DELIVERED, "r", "office", Proof.HASH, "aa", 1.0),
+    )
+    assert without_copy([store, other, target], "r") == [other, target]
 
 
 def test_an_unknown_delivery_is_never_superseded_or_dropped() -> None:
