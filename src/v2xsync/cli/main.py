@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import os
@@ -20,6 +21,9 @@ from v2xsync.errors import Cancelled, V2xSyncError
 _BARE: Final = "run:run"
 """What runs without a command."""
 
+_COLLECT_AFTER: Final = 50_000
+"""New objects before the collector looks for cycles. We make few of those; its looks cost a tenth of a busy run."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (the process's own where none is given); returns the exit code."""
@@ -27,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse(sys.argv[1:] if arguments is None else arguments)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else DONE
+    gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     _stand_in_for_closed_streams()
     _never_fail_on_letters()
     command = parsed.command or ""

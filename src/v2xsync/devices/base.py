@@ -22,8 +22,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from v2xsync.errors import ItemError, ItemRefused, V2xSyncError
+from v2xsync.errors import ItemError, V2xSyncError
 from v2xsync.model.items import Digest, Entry, Fingerprint, Proof, Unlistable
+from v2xsync.model.naming import proper_parts
 
 OUR_PREFIX = ".v2xsync"
 """Every name that we make for work in progress starts so; scans leave such names out."""
@@ -325,9 +326,7 @@ class ArrivalHints(Protocol):
 
 def require_safe(path: str) -> str:
     """Return `path` where it is a proper relative path; raises ItemRefused otherwise."""
-    parts = path.split("/")
-    if "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise ItemRefused(path, "the path leaves the root or is malformed", remedy="rename the file on the device")
+    proper_parts(path)
     return path
 
 

@@ -21,6 +21,9 @@ from v2xsync.model.items import Digest, Proof
 GROUP = 500
 """At most so many files in one group: their receipts come soon enough for people to see."""
 
+GATHER_S = 0.2
+"""A smaller group waits so long for more, since most of its price does not depend on its size; see `hurry`."""
+
 BACKLOG = 2000
 """With so many files waiting, lanes wait too: memory stays bounded."""
 
@@ -57,6 +60,9 @@ class Committer:
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         self._waiting: list[Arrived] = []
+        self._oldest_at = 0.0
+        """Monotonic time at which the first of those that wait came."""
+        self._hurried = False
         self._ring: Callable[[], object] = self.flush
         self.broken: V2xSyncError | None = None
 
@@ -71,20 +77,47 @@ class Committer:
                 self._room.wait(1.0)
             if self.broken is not None:
                 raise self.broken
+            if not self._waiting:
+                self._oldest_at = self._clock.monotonic()
             self._waiting.append(arrived)
-        self._ring()
+            ring = len(self._waiting) in (1, GROUP)
+        if ring:
+            self._ring()
+
+    def hurry(self) -> None:
+        """Whoever submitted has no more to come for now: what waits is committed at once."""
+        with self._room:
+            self._hurried = ring = bool(self._waiting)
+        if ring:
+            self._ring()
+
+    def due_in_s(self) -> float | None:
+        """When there is a group to commit: 0 for now, a while for one that still gathers, None without any."""
+        with self._room:
+            if not self._waiting:
+                return None
+            if self._hurried or len(self._waiting) >= GROUP:
+                return 0.0
+            return max(0.0, self._oldest_at + GATHER_S - self._clock.monotonic())
+
+    def commit_due(self) -> bool:
+        """Commit the groups that are due; whether there was any."""
+        worked = False
+        while self.due_in_s() == 0.0:
+            self._commit(self._next_group())
+            worked = True
+        return worked
 
     def flush(self) -> bool:
         """Commit everything that waits; whether there was anything."""
-        worked = False
-        while group := self._next_group():
-            self._commit(group)
-            worked = True
-        return worked
+        self.hurry()
+        return self.commit_due()
 
     def _next_group(self) -> Sequence[Arrived]:
         with self._room:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            self._hurried = self._hurried and bool(self._waiting)
+            self._oldest_at = self._clock.monotonic()
             self._room.notify_all()
         return group
 

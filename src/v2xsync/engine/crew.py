@@ -8,6 +8,7 @@ from typing import Any
 
 from v2xsync.devices.base import ArrivalHints
 from v2xsync.engine.claims import Claims
+from v2xsync.engine.clock import Clock
 from v2xsync.engine.committer import Arrived, Committer
 from v2xsync.engine.downloader import Downloader
 from v2xsync.engine.finder import Finder
@@ -41,13 +42,17 @@ class CommitterRole:
 
     name = "committer"
 
-    def __init__(self, committer: Committer) -> None:
+    def __init__(self, committer: Committer, clock: Clock) -> None:
         self._committer = committer
+        self._clock = clock
 
     def turn(self, open_session: SessionMaker) -> Turn:
-        """Commit what waits."""
+        """Commit what is due."""
         del open_session
-        return WORKED if self._committer.flush() else Turn(worked=False)
+        if self._committer.commit_due():
+            return WORKED
+        wait_s = self._committer.due_in_s()
+        return Turn(worked=False, next_at=None if wait_s is None else self._clock.now() + wait_s)
 
 
 class ClosingRole:
@@ -92,7 +97,9 @@ class Crew:
     # -- who works where
 
     def _enrol_store(self) -> None:
-        committing = Worker(self.station, "committer", [CommitterRole(self.committer)], None, _nothing)
+        committing = Worker(
+            self.station, "committer", [CommitterRole(self.committer, self.station.clock)], None, _nothing
+        )
         self.lanes.add(committing, ["committer"], STORE)
         self.committer.wake_by(lambda: self.station.muster.ring(committing.bell))
         keeping = Worker(self.station, "remover store", [Retention(self.station)], None, _nothing)

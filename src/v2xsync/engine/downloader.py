@@ -146,6 +146,7 @@ class Downloader:
             except Cancelled:
                 return
             finally:
+                self._committer.hurry()
                 self._claims.give_back(intake.abandon())
                 self._setbacks.flush()
 

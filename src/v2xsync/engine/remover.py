@@ -23,7 +23,7 @@ from v2xsync.model.custody import RemovalState, Step, Verdict, delivered_everywh
 from v2xsync.model.rules import After, Route
 from v2xsync.model.views import Level
 
-BATCH = 250
+BATCH = 500
 
 MOMENT_S = 1.0
 """What is due so soon counts as due now."""

@@ -58,8 +58,9 @@ class Store:
         self._partials = directory / OUR_PREFIX
         self._boot_id = _read_boot_id() if boot_id is None else boot_id
         self._trust_length = False
-        self._made: set[Path] = set()
-        self._fresh: set[Path] = set()
+        self._made: set[str] = set()
+        """Folders below the store, as they stand in store paths, that are known to be there."""
+        self._fresh: set[str] = set()
 
     def open(self) -> None:
         """Make the folders; decide whether partials of the last run can be trusted. Raises StoreError."""
@@ -132,20 +133,19 @@ class Store:
                 sync_file(file.fileno())
 
     def _sync_names(self, placed: Sequence[Placed]) -> None:
-        folders = {(self.directory / answer.store_path).parent for answer in placed} | self._fresh
+        folders = {_folder_of(answer.store_path) for answer in placed} | self._fresh
         self._fresh.clear()
         if len(folders) > _FEW and sync_filesystem(self.directory):
             return
         for folder in folders:
-            sync_folder(folder)
+            sync_folder(self.directory / folder)
 
     def _place(self, finished: Finished) -> Placed | V2xSyncError:
         for store_path, note in self._candidates(finished):
-            final = self.directory / store_path
             try:
-                self._rename(finished, final)
+                self._rename(finished, store_path)
             except FileExistsError:
-                if self._same(final, finished):
+                if self._same(self.directory / store_path, finished):
                     discard_partial(finished.part)
                     return Placed(store_path, "equal content was there already")
                 continue
@@ -164,27 +164,29 @@ class Store:
         other = versioned(finished.store_path, finished.sha256)
         yield other, f"{finished.store_path} holds different content; kept both"
 
-    def _rename(self, finished: Finished, final: Path) -> None:
+    def _rename(self, finished: Finished, store_path: str) -> None:
         _keep_time(finished.part, finished.mtime_ns)
-        self._make_folder(final.parent)
+        folder, final = _folder_of(store_path), self.directory / store_path
+        self._make_folder(folder)
         try:
             rename_noreplace(finished.part, final)
         except FileNotFoundError:  # the folder was removed behind our back (retention, or a person)
             self._made.clear()
-            self._make_folder(final.parent)
+            self._make_folder(folder)
             rename_noreplace(finished.part, final)
 
-    def _make_folder(self, folder: Path) -> None:
-        if folder in self._made:
+    def _make_folder(self, folder: str) -> None:
+        if not folder or folder in self._made:
             return
-        if folder != self.directory:
-            self._make_folder(folder.parent)
-            try:
-                folder.mkdir()
-                self._fresh.update((folder, folder.parent))
-            except FileExistsError as error:
-                if not folder.is_dir():
-                    raise NotADirectoryError(str(folder)) from error
+        above = _folder_of(folder)
+        self._make_folder(above)
+        place = self.directory / folder
+        try:
+            place.mkdir()
+            self._fresh.update((folder, above))
+        except FileExistsError as error:
+            if not place.is_dir():
+                raise NotADirectoryError(str(place)) from error
         self._made.add(folder)
 
     def _same(self, final: Path, finished: Finished) -> bool:
@@ -217,16 +219,21 @@ class Store:
             self.path_of(store_path).unlink(missing_ok=True)
         except OSError as error:
             raise store_error(error, f"cannot remove {store_path} from the store") from error
-        self._prune(self.path_of(store_path).parent)
+        self._prune(_folder_of(store_path))
 
-    def _prune(self, folder: Path) -> None:
-        while folder != self.directory and self.directory in folder.parents:
+    def _prune(self, folder: str) -> None:
+        while folder:
             try:
-                folder.rmdir()
+                self.path_of(folder).rmdir()
             except OSError:
                 return
             self._made.discard(folder)
-            folder = folder.parent
+            folder = _folder_of(folder)
+
+
+def _folder_of(store_path: str) -> str:
+    """The folder that a store path stands in; empty for the store itself."""
+    return store_path.rpartition("/")[0]
 
 
 def sha256_of(path: Path) -> str:

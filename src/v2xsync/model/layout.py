@@ -7,9 +7,10 @@ characters, and goes through `naming.safe_relative`.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -111,29 +112,47 @@ def render(template: str, fields: LayoutFields) -> str:
     Only ``{path}`` and ``{dir}`` bring folders with them: a slash in another value becomes ``_``. Raises ItemRefused
     for a wire path that is no proper relative one, for nothing here may turn it into one in silence.
     """
-    filled = template.format_map(layout_values(fields))
+    proper_parts(fields.path)
+    filled = "".join(piece if value is None else value(fields) for piece, value in _pieces(template))
     return "/".join(part for part in filled.split("/") if part)
 
 
 def layout_values(fields: LayoutFields) -> Mapping[str, str]:
     """Return the text of every layout field. Raises ItemRefused as `render`."""
-    *folders, name = proper_parts(fields.path)
-    stem, suffix = split_suffix(name)
-    return {
-        "source": _one_part(fields.source),
-        "element": _one_part(fields.element),
-        "route": _one_part(fields.route),
-        "path": fields.path,
-        "dir": "/".join(folders),
-        "name": name,
-        "stem": stem,
-        "suffix": suffix,
-        "date": fields.date.isoformat(),
-        "year": f"{fields.date.year:04}",
-        "month": f"{fields.date.month:02}",
-        "day": f"{fields.date.day:02}",
-    }
+    proper_parts(fields.path)
+    return {field: value(fields) for field, value in _VALUES.items()}
+
+
+@functools.cache
+def _pieces(template: str) -> Sequence[tuple[str, Callable[[LayoutFields], str] | None]]:
+    """A template as literal text and what fills the gaps; a config has few, and thousands of files go through each."""
+    pieces: list[tuple[str, Callable[[LayoutFields], str] | None]] = []
+    for text, field, _spec, _conversion in string.Formatter().parse(template):
+        pieces.append((text, None))
+        if field is not None:
+            pieces.append(("", _VALUES[field]))
+    return pieces
 
 
 def _one_part(value: str) -> str:
     return value.replace("/", "_")
+
+
+def _name(fields: LayoutFields) -> str:
+    return fields.path.rpartition("/")[2]
+
+
+_VALUES: Final[Mapping[str, Callable[[LayoutFields], str]]] = {
+    "source": lambda fields: _one_part(fields.source),
+    "element": lambda fields: _one_part(fields.element),
+    "route": lambda fields: _one_part(fields.route),
+    "path": lambda fields: fields.path,
+    "dir": lambda fields: fields.path.rpartition("/")[0],
+    "name": _name,
+    "stem": lambda fields: split_suffix(_name(fields))[0],
+    "suffix": lambda fields: split_suffix(_name(fields))[1],
+    "date": lambda fields: fields.date.isoformat(),
+    "year": lambda fields: f"{fields.date.year:04}",
+    "month": lambda fields: f"{fields.date.month:02}",
+    "day": lambda fields: f"{fields.date.day:02}",
+}

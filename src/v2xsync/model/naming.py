@@ -22,6 +22,7 @@ MAX_NAME_BYTES: Final = 255
 MAX_PATH_BYTES: Final = 3900
 """Linux takes 4096 for the whole path: this leaves room for the store's own folder."""
 
+_IMPROPER: Final = frozenset(("", ".", ".."))
 _SHORTEN: Final = "give the file or its folders shorter names on the device"
 
 _ESCAPED: Final = re.compile(r"%(?:u([0-9A-F]{4})|([0-9A-F]{2}))")
@@ -72,7 +73,7 @@ def _visible(character: str) -> str:
 def proper_parts(path: str) -> list[str]:
     """The parts of a proper relative path; raises ItemRefused where it is absolute, climbs, or holds a NUL."""
     parts = path.split("/")
-    if "\0" in path or any(part in ("", ".", "..") for part in parts):
+    if "\0" in path or not _IMPROPER.isdisjoint(parts):
         raise ItemRefused(path, "the path leaves the root or is malformed", remedy="rename the file on the device")
     return parts
 
@@ -83,13 +84,22 @@ def safe_relative(path: str, *, windows: bool = False) -> str:
     `windows` also escapes what Windows forbids. Raises ItemRefused for paths that are no proper relative ones, and for
     those that are too long once mapped.
     """
-    mapped = [_safe_name(part, windows=windows) for part in proper_parts(path)]
+    parts = proper_parts(path)
+    if not windows and _is_plain(path):
+        return path
+    mapped = [_safe_name(part, windows=windows) for part in parts]
     if any(byte_length(part) > MAX_NAME_BYTES for part in mapped):
         raise ItemRefused(path, f"a name in the path is longer than {MAX_NAME_BYTES} bytes", remedy=_SHORTEN)
     joined = "/".join(mapped)
     if byte_length(joined) > MAX_PATH_BYTES:
         raise ItemRefused(path, f"the path is longer than {MAX_PATH_BYTES} bytes", remedy=_SHORTEN)
     return joined
+
+
+def _is_plain(path: str) -> bool:
+    """Whether `path` maps to itself, told at a glance: most do, and every file passes here twice."""
+    short = len(path) <= MAX_NAME_BYTES and path.isascii()
+    return short and OUR_PREFIX not in path.lower() and not _NEEDS_ESCAPE.search(path)
 
 
 def _safe_name(name: str, *, windows: bool) -> str:

@@ -36,7 +36,7 @@ _WINDOW_BYTES: Final = 32 << 20
 _MOST_UNREAD_BYTES: Final = 2 * _WINDOW_BYTES
 """The library takes in whatever comes; a peer that ignores its window must not fill the memory."""
 _PACKET_BYTES: Final = 32 * 1024
-_RECEIVE_BYTES: Final = 1 << 20
+_RECEIVE_BYTES: Final = 1 << 18
 _SEND_BYTES: Final = 32_000
 """Fits into one SSH packet of every server."""
 _FAREWELL_S: Final = 0.5

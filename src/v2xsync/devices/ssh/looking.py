@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from v2xsync.devices.ssh import wire
 from v2xsync.devices.ssh.paths import Root, entry_of, told_kind
-from v2xsync.devices.ssh.pipeline import Steps, ask_all
+from v2xsync.devices.ssh.pipeline import Steps, ask, ask_all
 from v2xsync.devices.ssh.refusals import refusal
 from v2xsync.devices.ssh.server import Server
 from v2xsync.model.items import Entry, Kind
@@ -21,13 +21,14 @@ class Looking:
 
     def look(self, path: str) -> Steps[Entry]:
         """Steps: what stands at `path`. Raises ItemError."""
-        replies = yield from ask_all(*self.requests(path))
+        first, *more = self.requests(path)
+        replies = (yield from ask_all(first, *more)) if more else [(yield from ask(first))]
         return seen(path, replies)
 
     def requests(self, path: str) -> tuple[wire.Request, ...]:
         """The requests whose replies `seen` understands. Raises ItemRefused for a path that is not safe."""
         name = self._root.path(path)
-        return tuple(wire.of_path(kind, name) for kind in self._kinds)
+        return tuple([wire.of_path(kind, name) for kind in self._kinds])
 
 
 def seen(path: str, replies: Sequence[wire.Reply]) -> Entry:

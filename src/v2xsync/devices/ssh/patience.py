@@ -7,6 +7,9 @@ import errno
 import socket
 from typing import Any, Final, Self
 
+_AHEAD_BYTES: Final = 128 * 1024
+"""Taken from the kernel at once: the library asks for every packet in two or three small pieces."""
+
 
 class SilentPeer(ConnectionError):
     """No byte moved for as long as we are willing to wait."""
@@ -36,6 +39,8 @@ class PatientSocket(socket.socket):
         self._most_unread: Final = most_unread
         self._unsent_s = 0.0
         self._unheard_s = 0.0
+        self._ahead = b""
+        self._taken = 0
         self.waiting = True
         self.unread = 0
 
@@ -62,8 +67,14 @@ class PatientSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive up to `bufsize` bytes; raises TimeoutError, then SilentPeer; TalkingPeer."""
+        if self._taken >= len(self._ahead):
+            self._ahead, self._taken = self._receive_ahead(flags), 0
+        start, self._taken = self._taken, self._taken + bufsize
+        return self._ahead[start : self._taken]
+
+    def _receive_ahead(self, flags: int) -> bytes:
         try:
-            data = super().recv(bufsize, flags)
+            data = super().recv(_AHEAD_BYTES, flags)
         except TimeoutError as error:
             self._unheard_s += self.gettimeout() or 0.0
             if self.waiting and self._unheard_s >= self._patience_s:
