@@ -107,7 +107,8 @@ class Crew:
 
     def _enrol_source(self, facts: DeviceFacts) -> None:
         name, can = facts.name, facts.capabilities
-        finder, downloader = Finder(self.station, name), Downloader(self.station, name, self.committer)
+        finder = Finder(self.station, name)
+        downloader = Downloader(self.station, name, self.committer, expecting=lambda: finder.expecting)
         remover, closing = Remover(self.station, name), ClosingRole(self.station, name, finder, downloader)
         self.finders[name] = finder
         if can.exclusive or can.max_parallel < 2:

@@ -62,8 +62,12 @@ class Downloader:
 
     name = "downloader"
 
-    def __init__(self, station: Station, source: str, committer: Committer) -> None:
+    def __init__(
+        self, station: Station, source: str, committer: Committer, *, expecting: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`expecting` tells whether a listing that is not over has shown files to fetch."""
         self._station = station
+        self._expecting = expecting
         self._source = source
         self._committer = committer
         self._claims: Claims[FetchTask] = Claims(lambda task: task.item_id, station.item_patience.sitting)
@@ -83,6 +87,8 @@ class Downloader:
             return Turn(worked=False, next_at=gates.next_look("fetch", self._source))
         first = self._draw(routes, 1)
         if not first:
+            if self._expecting():
+                open_session()  # a login takes several trips: those are over when the listing is
             return self._idle(routes)
         session = None
         try:

@@ -27,6 +27,8 @@ from v2xsync.model.views import Level
 _KNOWN_CHUNK = 1000
 _FOUND_CHUNK = 500
 _RECHECK_CHUNK = 500
+_GLANCE = 100
+"""After so many lines of a listing the ledger is asked whether there is news in it."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,8 @@ class Finder:
         self._source = source
         self._candidates: dict[str, Candidate] = {}
         self._told_gaps: frozenset[Unlistable] = frozenset()
+        self.expecting = False
+        """A listing is under way that has shown new files: whoever will fetch them may connect meanwhile."""
 
     @property
     def settling(self) -> bool:
@@ -127,16 +131,32 @@ class Finder:
     # -- listing
 
     def _list(self, session: Source, routes: frozenset[str]) -> None:
-        listing = Listing()
-        for entry in session.list():
-            listing.add(entry)
+        try:
+            listing = self._read(session, routes)
+        finally:
+            self.expecting = False
         self._tell_gaps(listing)
         before, self._candidates = self._candidates, {}
-        fresh = list(files_of(listing, lambda path: self._selecting(path, routes)))
-        ready = [item for line in self._unknown(fresh) if (item := self._judge(line, before.get(line.entry.path)))]
+        ready = [
+            item
+            for line in self._unknown(list(self._lines(listing, routes)))
+            if (item := self._judge(line, before.get(line.entry.path)))
+        ]
         self._record(ready)
         self._prune(session, listing)
         self._station.board.device(self._source, not_ready=len(self._candidates))
+
+    def _read(self, session: Source, routes: frozenset[str]) -> Listing:
+        listing = Listing()
+        for count, entry in enumerate(session.list(), start=1):
+            listing.add(entry)
+            if count == _GLANCE and any(self._unknown(list(self._lines(listing, routes)))):
+                self.expecting = True
+                self._station.ring("downloader", [self._source])
+        return listing
+
+    def _lines(self, listing: Listing, routes: frozenset[str]) -> Iterator[Line]:
+        return files_of(listing, lambda path: self._selecting(path, routes))
 
     def _tell_gaps(self, listing: Listing) -> None:
         before, self._told_gaps = self._told_gaps, frozenset(listing.unlistable)
