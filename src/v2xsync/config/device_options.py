@@ -49,6 +49,38 @@ class LocalOptions(DeviceOptions):
         return folder_place(self.directory)
 
 
+class DiskOptions(DeviceOptions):
+    """A flash drive of this machine: everything that is written of `uuid`, `label` and `serial` must fit."""
+
+    max_parallel: Annotated[int, Field(ge=1, le=64)] = 1
+    """A drive reads one file after the other fastest."""
+    uuid: Annotated[str, Field(min_length=1)] | None = None
+    """The file system's."""
+    label: Annotated[str, Field(min_length=1)] | None = None
+    serial: Annotated[str, Field(min_length=1)] | None = None
+    """The drive's own serial number, as udev tells it."""
+    mount_point: PathHere | None = None
+    """Where it is mounted unless it is mounted already; default: below the state folder."""
+    root: Annotated[str, Field(min_length=1)] = "."
+    """The folder on the drive."""
+    group: Literal["stem"] | None = None
+    """Files of a folder that share a stem are one unit for readiness and removal."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.uuid is self.label is self.serial is None:
+            what = "nothing says which drive is meant"
+            raise Misfit(what, remedy="write uuid, label or serial (see `lsblk -o +UUID,LABEL,SERIAL`)", key="uuid")
+        if ".." in self.root.split("/"):
+            raise Misfit("the folder lies outside the drive", remedy="write it without ..", key="root")
+        return self
+
+    def place(self) -> Place:
+        """The drive and the folder on it."""
+        which = "/".join((self.uuid or "", self.label or "", self.serial or "")).casefold()
+        return Place(("disk", which), tuple(part for part in self.root.split("/") if part not in {"", "."}))
+
+
 class SftpOptions(DeviceOptions):
     """A host with SSH's file transfer. Without `password` and `identity` the SSH agent is asked."""
 
@@ -291,6 +323,7 @@ class DeviceType:
 
 DEVICE_TYPES: Final[Mapping[str, DeviceType]] = {
     "local": DeviceType(LocalOptions, DeviceFacts(arrival=True, read_in_place=True)),
+    "disk": DeviceType(DiskOptions, DeviceFacts(arrival=True, read_in_place=True)),
     "sftp": DeviceType(SftpOptions, DeviceFacts()),
     "irods": DeviceType(IrodsOptions, DeviceFacts()),
     "ftp": DeviceType(FtpOptions, DeviceFacts()),

@@ -72,6 +72,8 @@ class Capabilities:
     """Being absent is normal (flash drives, autopilots)."""
     arrival_events: bool = False
     """`{ on = "arrival" }` is possible."""
+    stem_groups: bool = False
+    """Files of a folder that share a stem are one unit for readiness and removal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +324,28 @@ class ArrivalHints(Protocol):
 
     def stop(self) -> None:
         """End watching; wakes a waiting `wait`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """How letting a drive go went; `what` says in plain words why it may not be taken out yet."""
+
+    safe: bool
+    drive: str
+    what: str = ""
+
+
+class Berth(Protocol):
+    """What a drive lies in, for those who watch over it; every method may be called from any thread."""
+
+    def is_plugged_in(self) -> bool:
+        """Whether a drive that fits is plugged in now; raises AccessRefused where that cannot be told."""
+
+    def is_taken(self) -> bool:
+        """Whether a drive is in use: mounted, or found mounted."""
+
+    def let_go(self) -> Parting | None:
+        """Flush and unmount; None where there is nothing to let go, or somebody is inside. Never raises."""
 
 
 def require_safe(path: str) -> str:

@@ -28,11 +28,13 @@ class Claims(Generic[T]):
         self._limit = tries_per_sitting
 
     def take(self, draw: Callable[[int, Collection[int]], Sequence[T]], limit: int) -> Sequence[T]:
-        """Take at most `limit` facets that nobody has."""
+        """Take at most `limit` facets that nobody has; of several with one key only the first."""
         with self._lock:
-            tasks = draw(limit, frozenset(self._skip()))
-            self._taken.update(self._key(task) for task in tasks)
-        return tasks
+            tasks: dict[int, T] = {}
+            for task in draw(limit, frozenset(self._skip())):
+                tasks.setdefault(self._key(task), task)
+            self._taken.update(tasks)
+        return tuple(tasks.values())
 
     def peek(self, draw: Callable[[int, Collection[int]], Sequence[T]]) -> T | None:
         """The next facet that nobody has, without taking it."""

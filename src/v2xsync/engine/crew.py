@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from v2xsync.devices.base import ArrivalHints
+from v2xsync.devices.base import ArrivalHints, Berth
 from v2xsync.engine.claims import Claims
 from v2xsync.engine.clock import Clock
 from v2xsync.engine.committer import Arrived, Committer
 from v2xsync.engine.downloader import Downloader
 from v2xsync.engine.finder import Finder
 from v2xsync.engine.lane import Lanes, Worker
+from v2xsync.engine.parking import Parking
 from v2xsync.engine.remover import Remover
 from v2xsync.engine.retention import Retention
 from v2xsync.engine.station import DeviceFacts, Station
 from v2xsync.engine.streaming import StreamSources
 from v2xsync.engine.telling import tell_done
+from v2xsync.engine.units import Units
 from v2xsync.engine.uploader import Uploader
 from v2xsync.engine.watch import DeviceWatch
 from v2xsync.engine.work import WORKED, Role, Turn
@@ -79,10 +82,17 @@ class ClosingRole:
 class Crew:
     """Who works at which device. Built once, then started once."""
 
-    def __init__(self, station: Station, sessions: Mapping[str, SessionMaker], hints: Mapping[str, HintMaker]) -> None:
+    def __init__(
+        self,
+        station: Station,
+        sessions: Mapping[str, SessionMaker],
+        hints: Mapping[str, HintMaker],
+        berths: Mapping[str, Berth] | None = None,
+    ) -> None:
         self.station = station
         self.lanes = Lanes(station)
         self.watches = {name: DeviceWatch(station, name, self._waker(name)) for name in sessions}
+        self.parkings = {name: Parking(station, self.watches[name], one) for name, one in (berths or {}).items()}
         self.finders: dict[str, Finder] = {}
         self._sessions = sessions
         self._hints = hints
@@ -107,9 +117,10 @@ class Crew:
 
     def _enrol_source(self, facts: DeviceFacts) -> None:
         name, can = facts.name, facts.capabilities
-        finder = Finder(self.station, name)
+        units = Units(self.station, name) if can.stem_groups else None
+        finder = Finder(self.station, name, units)
         downloader = Downloader(self.station, name, self.committer, expecting=lambda: finder.expecting)
-        remover, closing = Remover(self.station, name), ClosingRole(self.station, name, finder, downloader)
+        remover, closing = Remover(self.station, name, units), ClosingRole(self.station, name, finder, downloader)
         self.finders[name] = finder
         if can.exclusive or can.max_parallel < 2:
             self._worker(name, [finder, downloader, remover, closing])
@@ -128,7 +139,18 @@ class Crew:
     def _worker(self, device: str, roles: Sequence[Role]) -> None:
         names = [role.name for role in roles]
         label = f"{'+'.join(names)} {device}"
-        self.lanes.add(Worker(self.station, label, roles, self.watches[device], self._sessions[device]), names, device)
+        park = partial(self._park, device) if device in self.parkings else None
+        worker = Worker(self.station, label, roles, self.watches[device], self._sessions[device], park)
+        self.lanes.add(worker, names, device)
+
+    def _park(self, device: str) -> float | None:
+        finder = self.finders.get(device)
+        return self.parkings[device].rest(settling=finder is not None and finder.settling)
+
+    def let_go(self) -> None:
+        """The station ends: what we mounted is flushed and unmounted."""
+        for parking in self.parkings.values():
+            parking.let_go()
 
     # -- bells
 
@@ -169,6 +191,8 @@ class Crew:
         try:
             while not station.stop.is_set():
                 if hints.wait(_HINT_WAIT_S):
+                    if source in self.parkings:
+                        self.parkings[source].hinted()
                     station.gates.hint(source)
                     station.ring("finder", [source])
                     station.clock.wait(station.stop, _HINT_REST_S)

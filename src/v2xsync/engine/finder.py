@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from v2xsync.devices.base import Source, require_safe
 from v2xsync.engine.station import Cause, Station
 from v2xsync.engine.telling import tell_done
+from v2xsync.engine.units import Units
 from v2xsync.engine.work import WORKED, Turn, earliest
 from v2xsync.errors import ItemError, ItemRefused
 from v2xsync.ledger.base import Known, NewItem, Plan, Setback
 from v2xsync.model.custody import FetchState, RemovalState
 from v2xsync.model.elements import element_of
+from v2xsync.model.grouping import unit_of
 from v2xsync.model.items import Entry, Fingerprint, Kind, Unlistable
 from v2xsync.model.naming import printable
 from v2xsync.model.readiness import Readiness, Sighting, companions_of, is_companion, judge
@@ -89,14 +91,24 @@ class Candidate:
     """Only the settle window is missing: `--once` waits for that, and for nothing else."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A file that is finished: what to write to the ledger, and what was seen, should it have to wait for its group."""
+
+    item: NewItem
+    line: Line
+    sighting: Sighting
+
+
 class Finder:
-    """The Finder at one source."""
+    """The Finder at one source. With `units`, files that share a stem are found together or not at all."""
 
     name = "finder"
 
-    def __init__(self, station: Station, source: str) -> None:
+    def __init__(self, station: Station, source: str, units: Units | None = None) -> None:
         self._station = station
         self._source = source
+        self._units = units
         self._candidates: dict[str, Candidate] = {}
         self._told_gaps: frozenset[Unlistable] = frozenset()
         self.expecting = False
@@ -137,12 +149,14 @@ class Finder:
             self.expecting = False
         self._tell_gaps(listing)
         before, self._candidates = self._candidates, {}
+        if self._units is not None:
+            self._units.take(entry for files in listing.files.values() for entry in files.values())
         ready = [
-            item
+            one
             for line in self._unknown(list(self._lines(listing, routes)))
-            if (item := self._judge(line, before.get(line.entry.path)))
+            if (one := self._judge(line, before.get(line.entry.path)))
         ]
-        self._record(ready)
+        self._record(self._whole_units(ready))
         self._prune(session, listing)
         self._station.board.device(self._source, not_ready=len(self._candidates))
 
@@ -193,7 +207,7 @@ class Finder:
                 if not covers(known.get(line.entry.path), line.entry, line.routes, fat_times=fat):
                     yield line
 
-    def _judge(self, line: Line, earlier: Candidate | None) -> NewItem | None:
+    def _judge(self, line: Line, earlier: Candidate | None) -> Ready | None:
         """One item with its plans where it is finished; otherwise it stays a candidate."""
         now = self._station.clock.now()
         sighting = earlier.sighting if earlier else None
@@ -203,7 +217,25 @@ class Finder:
             self._candidates[line.entry.path] = _candidate(line, waiting, now)
             return None
         plans = tuple(_plan(route, line.entry.path) for route in line.routes)
-        return NewItem(self._source, line.entry.path, line.entry.fingerprint, plans)
+        item = NewItem(self._source, line.entry.path, line.entry.fingerprint, plans)
+        return Ready(item, line, answers[0].sighting)
+
+    def _whole_units(self, ready: Sequence[Ready]) -> Sequence[NewItem]:
+        """The items of `ready`; with units, what belongs to a file that is not finished waits with it."""
+        if self._units is None:
+            return [one.item for one in ready]
+        unfinished = {unit_of(path): candidate for path, candidate in self._candidates.items()}
+        whole: list[NewItem] = []
+        for one in ready:
+            other = unfinished.get(unit_of(one.item.path))
+            if other is None:
+                whole.append(one.item)
+                continue
+            reason = f"waits for {printable(posixpath.basename(other.entry.path))} of its group"
+            self._candidates[one.item.path] = Candidate(
+                one.line.entry, one.line.routes, one.sighting, other.check_at, reason, other.settling
+            )
+        return whole
 
     def _record(self, ready: Sequence[NewItem]) -> None:
         now = self._station.clock.now()
@@ -255,7 +287,7 @@ class Finder:
         wanted = self._with_companions(due)
         paths = [path for candidate, others in wanted for path in (candidate.entry.path, *others)]
         answers = dict(zip(paths, session.stat(paths), strict=True))
-        ready: list[NewItem] = []
+        ready: list[Ready] = []
         for candidate, others in wanted:
             del self._candidates[candidate.entry.path]
             fresh = answers[candidate.entry.path]
@@ -263,10 +295,10 @@ class Finder:
                 continue
             siblings = {posixpath.basename(p): e for p in others if isinstance(e := answers[p], Entry)}
             siblings[posixpath.basename(fresh.path)] = fresh
-            item = self._judge(Line(fresh, candidate.routes, siblings), candidate)
-            if item is not None:
-                ready.append(item)
-        self._record(ready)
+            one = self._judge(Line(fresh, candidate.routes, siblings), candidate)
+            if one is not None:
+                ready.append(one)
+        self._record(self._whole_units(ready))
         self._station.board.device(self._source, not_ready=len(self._candidates))
 
 

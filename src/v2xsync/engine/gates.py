@@ -68,6 +68,7 @@ class Gates:
         self._since = clock.now()
         self._lock = threading.RLock()
         self._paused: set[str] = set()
+        self._parked: set[str] = set()
         self._gates = {(gate.kind, gate.route, gate.device): gate for gate in self._make()}
 
     def _make(self) -> Iterable[Gate]:
@@ -128,7 +129,7 @@ class Gates:
             return False
         if gate.unlisted or gate.timed:
             return gate.unlisted
-        if self._only_forced or gate.last_end is None:
+        if self._only_forced or gate.last_end is None or gate.device in self._parked:
             return False
         pause = SCAN_EVERY_S if isinstance(gate.schedule, Arrival) else _seconds(gate.schedule)
         now = self._clock.now()
@@ -149,6 +150,11 @@ class Gates:
         with self._lock:
             for gate in self._at(FETCH, source):
                 gate.unlisted = gate.unlisted or isinstance(gate.schedule, Arrival)
+
+    def park(self, device: str, *, parked: bool = True) -> None:
+        """Its drive was let go: what is not mounted does not change, so it is not scanned until there is news."""
+        with self._lock:
+            (self._parked.add if parked else self._parked.discard)(device)
 
     def owe_listing(self, source: str) -> None:
         """Only a new listing can tell what has become of files there."""
@@ -261,7 +267,7 @@ class Gates:
 
     def _changes_at(self, gate: Gate) -> float | None:
         now = self._clock.now()
-        if self.paused(gate.route, gate.device):
+        if self.paused(gate.route, gate.device) or (gate.device in self._parked and not gate.timed):
             return None
         if isinstance(gate.schedule, Arrival):
             return None if gate.kind == DELIVER or gate.last_end is None else gate.last_end + SCAN_EVERY_S

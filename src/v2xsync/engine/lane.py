@@ -40,13 +40,21 @@ class Worker:
     """One thread's work at one device."""
 
     def __init__(
-        self, station: Station, name: str, roles: Sequence[Role], watch: DeviceWatch | None, make: Callable[[], Any]
+        self,
+        station: Station,
+        name: str,
+        roles: Sequence[Role],
+        watch: DeviceWatch | None,
+        make: Callable[[], Any],
+        park: Callable[[], float | None] | None = None,
     ) -> None:
         self.name = name
         self._station = station
         self._roles = roles
         self._watch = watch
         self._make = make
+        self._park = park
+        """Asked when there is nothing to do: lets a drive go, or says in how many seconds to look again."""
         self._session: Any = None
         self.look_s = LOOK_S
         self._store_tries = 0
@@ -103,7 +111,9 @@ class Worker:
             self._probe()
         if any(turn.worked for turn in turns):
             return 0.0
-        return self._rest_for(earliest(*(turn.next_at for turn in turns)))
+        again_s = self._park() if self._park and (self._watch is None or self._watch.error is None) else None
+        look_at = None if again_s is None else self._station.clock.now() + again_s
+        return self._rest_for(earliest(look_at, *(turn.next_at for turn in turns)))
 
     def _rest_for(self, next_at: float | None) -> float | None:
         wait_s = None if next_at is None else next_at - self._station.clock.now()

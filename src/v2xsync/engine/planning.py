@@ -5,14 +5,14 @@ Reads the ledger and takes listings; touches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from v2xsync.devices.base import Source
 from v2xsync.engine.finder import Line, Listing, covers, files_of
-from v2xsync.ledger.base import Dossier, Known, LedgerReader, LogLine
-from v2xsync.model.custody import DeliveryState, FetchState, Receipt, RemovalState, Step, may_remove, without_copy
-from v2xsync.model.items import Proof
+from v2xsync.engine.receipts import receipts_of
+from v2xsync.ledger.base import Dossier, Known, LedgerReader
+from v2xsync.model.custody import DeliveryState, FetchState, Receipt, RemovalState, may_remove
 from v2xsync.model.naming import printable
 from v2xsync.model.readiness import judge
 from v2xsync.model.rules import After, Route
@@ -115,27 +115,9 @@ def _underway(dossier: Dossier, line: Line, now: float) -> Iterator[PlanLine]:
 
 
 def _removal(dossier: Dossier, line: Line, now: float) -> Iterator[PlanLine]:
-    verdict = may_remove(line.routes, _receipts(dossier.log), now)
+    verdict = may_remove(line.routes, receipts_of(dossier), now)
     path, size = printable(line.entry.path), line.entry.size
     if verdict.allowed:
         yield PlanLine("remove", dossier.source, path, size, reason=verdict.reason, receipts=verdict.receipts)
     elif all(route.remove.after is not After.NEVER for route in line.routes):
         yield PlanLine("remove", dossier.source, path, size, reason=f"after {_conditions(line.routes)}")
-
-
-def _receipts(log: Iterable[LogLine]) -> Sequence[Receipt]:
-    receipts: list[Receipt] = []
-    for line in log:
-        if line.step is Step.DOUBTED:
-            receipts = without_copy(receipts, line.route)
-        elif receipt := _receipt(line):
-            receipts.append(receipt)
-    return receipts
-
-
-def _receipt(line: LogLine) -> Receipt | None:
-    if line.proof is None or line.step not in (Step.STORED, Step.DELIVERED, Step.RELEASED):
-        return None
-    step = Step.DELIVERED if line.step is Step.RELEASED else line.step
-    device = "store" if step is Step.STORED else line.device
-    return Receipt(step, line.route, device, Proof(line.proof), line.sha256, line.at, line.method, line.digest, line.by)

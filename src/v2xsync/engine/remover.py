@@ -16,6 +16,7 @@ from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.setbacks import reason_of
 from v2xsync.engine.station import Station
 from v2xsync.engine.telling import tell_done
+from v2xsync.engine.units import Units
 from v2xsync.engine.work import WORKED, Turn
 from v2xsync.errors import ItemChanged, ItemMissing, V2xSyncError
 from v2xsync.ledger.base import RemovalTask, Setback
@@ -34,9 +35,10 @@ class Remover:
 
     name = "remover"
 
-    def __init__(self, station: Station, source: str) -> None:
+    def __init__(self, station: Station, source: str, units: Units | None = None) -> None:
         self._station = station
         self._source = source
+        self._units = units
         self._claims: Claims[RemovalTask] = Claims(lambda task: task.item_id, station.item_patience.sitting)
         self._emptied: set[str] = set()
 
@@ -96,7 +98,9 @@ class Remover:
         if verdict.allowed:
             verdict = self._in_window(task, routes, verdict)
         if verdict.allowed and any(route.remove.after is After.STORED for route in routes):
-            return self._still_stored(task, routes, verdict)
+            verdict = self._still_stored(task, routes, verdict)
+        if verdict.allowed and self._units is not None:
+            verdict = self._units.judge(task.path, verdict)
         return verdict
 
     def _in_window(self, task: RemovalTask, routes: Sequence[Route], verdict: Verdict) -> Verdict:

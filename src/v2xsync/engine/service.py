@@ -95,6 +95,7 @@ class Service:
         if not self._station.clock.wait(self._station.stop, timeout_s):
             return False
         self._crew.lanes.join(END_S)
+        self._crew.let_go()
         if self._warden is not None:
             self._warden.join(END_S)
         self._note_view()
@@ -147,6 +148,7 @@ class Service:
         self.take_up()
         self._crew.start()
         cut_short = self._wait_for_rest(interrupted)
+        self._crew.let_go()
         view = self.view()
         causes = self._causes(names)
         self.stop()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.setbacks import reason_of
 from v2xsync.engine.station import Cause, Station
-from v2xsync.errors import DeviceBusy, DeviceError, NoSpace
+from v2xsync.errors import DeviceBusy, DeviceError, DeviceGone, NoSpace
 from v2xsync.model.views import DeviceState, Level
 
 
@@ -81,10 +81,11 @@ class DeviceWatch:
             self._try_at = station.clock.monotonic() + self._pause(error)
             gone_for_good = patience.exhausted(self._failures)
         state = self._state(error)
+        in_use = station.board.counters(self.device).state is DeviceState.UP
         station.board.device_state(self.device, state, error.what, error.remedy)
         if fresh or gone_for_good:
             level = Level.ERROR if state is DeviceState.REFUSED else Level.WARNING
-            if state is not DeviceState.ABSENT:
+            if state is not DeviceState.ABSENT or in_use:
                 station.board.tell(level, f"{self.device}: {reason_of(error)}", device=self.device)
 
     def _pause(self, error: DeviceError) -> float:
@@ -124,6 +125,8 @@ class DeviceWatch:
     def cause(self) -> Cause | None:
         """The device's trouble as a cause of an unfinished run."""
         error = self._error
-        if error is None or self._station.devices[self.device].capabilities.hot_plug:
+        if error is None:
+            return None
+        if isinstance(error, DeviceGone) and self._station.devices[self.device].capabilities.hot_plug:
             return None
         return Cause("device", self.device, error.what, remedy=error.remedy)

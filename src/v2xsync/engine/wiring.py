@@ -18,11 +18,12 @@ from v2xsync.config.device_options import (
 )
 from v2xsync.config.schema import DeviceConfig, StationConfig
 from v2xsync.config.secrets import SecretRef
-from v2xsync.devices.base import ArrivalHints
+from v2xsync.devices.base import ArrivalHints, Berth
 from v2xsync.engine.bells import Muster
 from v2xsync.engine.board import Board
 from v2xsync.engine.clock import Clock, SystemClock
 from v2xsync.engine.crew import Crew, SessionMaker
+from v2xsync.engine.docking import docked, drive_hints
 from v2xsync.engine.gates import Gates
 from v2xsync.engine.pacing import Throttle
 from v2xsync.engine.retry import ONCE_DEVICES, ONCE_ITEMS, SERVICE_DEVICES, SERVICE_ITEMS
@@ -73,7 +74,10 @@ def build(
     )
     _make_target_folders(config, devices, ledger)
     sessions: dict[str, SessionMaker] = {name: partial(open_session, config, name, clock) for name in devices}
-    crew = Crew(station, sessions, {} if once else _hints(config, station))
+    berths: dict[str, Berth] = {}
+    for name in [name for name in devices if devices[name].type == "disk"]:
+        sessions[name], berths[name] = docked(config, config.devices[name])
+    crew = Crew(station, sessions, {} if once else _hints(config, station), berths)
     return Service(crew, config.digest)
 
 
@@ -112,6 +116,12 @@ def _local(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
 
     options = _options(device, LocalOptions)
     return local.LocalDevice(device.name, local.LocalOptions(root=options.directory, max_parallel=options.max_parallel))
+
+
+def _disk(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    del clock
+    make, _ = docked(config, device, alone=True)
+    return make()
 
 
 def _sftp(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
@@ -257,6 +267,7 @@ def _options(device: DeviceConfig, kind: type[T]) -> T:
 
 _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
     "local": _local,
+    "disk": _disk,
     "sftp": _sftp,
     "irods": _irods,
     "ftp": _ftp,
@@ -266,13 +277,19 @@ _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
 
 
 def _hints(config: StationConfig, station: Station) -> Mapping[str, Callable[[], ArrivalHints]]:
-    """Event listeners for sources that some route fetches from on arrival."""
-    return {
+    """Event listeners: for drives always, for folders where some route fetches from them on arrival."""
+    folders = {
         name: partial(_folder_hints, config.devices[name])
         for name, device in station.devices.items()
         if device.type == "local"
         and any(isinstance(route.fetch_schedule(name), Arrival) for route in station.routes_from(name))
     }
+    drives = {
+        name: partial(drive_hints, config, config.devices[name])
+        for name, device in station.devices.items()
+        if device.type == "disk"
+    }
+    return {**folders, **drives}
 
 
 def _folder_hints(device: DeviceConfig) -> ArrivalHints:

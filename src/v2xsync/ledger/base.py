@@ -187,6 +187,9 @@ class Ledger(LedgerReader, Protocol):
     def removal_setback(self, setbacks: Sequence[Setback], at: float, to: RemovalState = RemovalState.WAITING) -> None:
         """Wait, queue again, hold, or mark gone. One that waits for a time (`next_at`) is queued for that time."""
 
+    def rouse_removals(self, item_ids: Sequence[int], at: float) -> None:
+        """Something that these waited for has happened elsewhere: judge them again, due by `at`."""
+
     def requeue_removals(self) -> None:
         """After a change of the config: judge every waiting removal, and every kept store copy, again."""
 

@@ -78,6 +78,11 @@ _REQUEUE = (
     .where(items.c.removal == state(RemovalState.WAITING))
     .values(removal=state(RemovalState.QUEUED), removal_next_at=given("at"))
 )
+_ROUSE = (
+    update(items)
+    .where(among(items.c.id, "ids"), items.c.removal == state(RemovalState.WAITING))
+    .values(removal=state(RemovalState.QUEUED), removal_next_at=given("at"))
+)
 _REJUDGE = (
     update(fetches)
     .where(
@@ -126,6 +131,11 @@ class Removing(WritingRoom):
         """Wait, queue again, hold, or mark gone. One that waits for a time (`next_at`) is queued for that time."""
         if setbacks:
             self._write(lambda connection: _set_back(connection, setbacks, at, to))
+
+    def rouse_removals(self, item_ids: Sequence[int], at: float) -> None:
+        """Something that these waited for has happened elsewhere: judge them again, due by `at`."""
+        if item_ids:
+            self._write(lambda connection: connection.execute(_ROUSE, {"ids": listed(item_ids), "at": at}))
 
     def requeue_removals(self) -> None:
         """After a change of the config: judge every waiting removal, and every kept store copy, again."""

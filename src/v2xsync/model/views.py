@@ -27,6 +27,8 @@ class DeviceState(enum.Enum):
     PAUSED = "paused"
     ABSENT = "absent"
     """A hot-plug device that is not plugged in."""
+    SAFE = "safe to remove"
+    """A drive whose work is done: flushed and unmounted."""
 
 
 class WorkState(enum.Enum):

@@ -31,6 +31,7 @@ DEVICE: Mapping[DeviceState, Face] = {
     DeviceState.FULL: Face("alarm", "full", "bad"),
     DeviceState.PAUSED: Face("paused", "paused", "quiet"),
     DeviceState.ABSENT: Face("absent", "absent", "quiet"),
+    DeviceState.SAFE: Face("done", "safe to remove", "good"),
 }
 
 WORK: Mapping[WorkState, Face] = {

@@ -24,6 +24,7 @@ GRAVITY = (
     DeviceState.AWAY,
     DeviceState.BUSY,
     DeviceState.UP,
+    DeviceState.SAFE,
     DeviceState.PAUSED,
     DeviceState.UNKNOWN,
     DeviceState.ABSENT,
@@ -71,6 +72,8 @@ def face_of(row: DeviceView, ink: Ink) -> Face:
 
 def remark(row: DeviceView, ink: Ink) -> str:
     """Return the one figure beside the state: a rate, a backlog, a time."""
+    if row.state is DeviceState.SAFE:
+        return ""
     if row.state in {DeviceState.AWAY, DeviceState.REFUSED, DeviceState.FULL}:
         return "" if row.since is None else ink.moment.since(row.since)
     if row.state is DeviceState.BUSY and (rate := words.rate(row.rate)):
