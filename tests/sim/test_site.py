@@ -36,7 +36,9 @@ def test_config_names_every_machine_with_its_real_address_and_host_key():
     with Site(QUICK) as site:
         config = tomllib.loads(site.config_path.read_text(encoding="utf-8"))
         devices = config["devices"]
-        assert sorted(devices) == ["clay-11th", "disk", "market-10th", "office"]
+        assert {"clay-11th", "market-10th", "collector", "flash", "office", "disk", "px4-logs", "ingest"} <= set(
+            devices
+        )
         for place in site.places:
             told = devices[place.name]
             session = paramiko.Transport((told["host"], told["port"]))
@@ -64,6 +66,19 @@ def test_traffic_grows_and_rolls_over_by_the_clock_that_was_given():
         now[0] += dt.timedelta(seconds=3)
         assert eventually((intersection.archive / live.name).is_dir)
         assert eventually(lambda: intersection.live is not None and intersection.live.name.endswith("_120006"))
+
+
+def test_the_flash_drive_is_there_at_first_goes_and_comes_back_with_more():
+    now = [dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)]
+    with Site(QUICK, clock=lambda: now[0]) as site:
+        pictures = len(list(site.flash.mount.rglob("*.jpg")))
+        assert pictures == 2 * QUICK.shots
+        assert eventually(lambda: site.collector.file is not None)
+        now[0] += QUICK.plugged_in
+        assert eventually(lambda: not site.flash.plugged_in)
+        now[0] += QUICK.pulled_out
+        assert eventually(lambda: site.flash.plugged_in)
+        assert len(list(site.flash.mount.rglob("*.jpg"))) == 2 * pictures
 
 
 def test_only_the_last_intersection_is_flaky():

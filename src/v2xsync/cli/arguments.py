@@ -16,6 +16,9 @@ from v2xsync import __version__
 _TAKES_VALUE: Final = frozenset({"--config", "-c", "--log-format", "--fps", "--theme"})
 """Options of the bare command whose value must not be taken for a command."""
 
+DEMO_PARTS: Final = ("ftp", "sftp", "post", "writer", "drone")
+"""The simulated machines that can run alone (`v2xsync.sim.alone`)."""
+
 
 class Grammar(Protocol):
     """What options are told to: an argparse parser, or whoever makes completion from them."""
@@ -84,6 +87,10 @@ def _sync(parser: Grammar) -> None:
 def _demo(parser: Grammar) -> None:
     parser.add_argument("--no-ui", action="store_true", help="log lines instead of the screen")
     parser.add_argument("--once", action="store_true", help="run every route once and exit")
+    help_ = "no station: one simulated machine by itself until Ctrl+C, with a config snippet for it"
+    parser.add_argument("--only", choices=DEMO_PARTS, help=help_)
+    help_ = "with --only: the port to listen on (drone: to send to); without, one that is free (drone: 14550)"
+    parser.add_argument("--port", type=int, default=0, metavar="N", help=help_)
     screen_options(parser)
 
 

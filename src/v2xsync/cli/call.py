@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from v2xsync.config.schema import StationConfig
+    from v2xsync.engine.docking import UsbPort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Call:
     cwd: Path
     stdin: TextIO
     now: Callable[[], float] = field(default=time.time)
+    usb: UsbPort | None = None
+    """A simulated port for flash drives (`v2xsync demo`); None: the machine's own."""
 
     @property
     def on_terminal(self) -> bool:

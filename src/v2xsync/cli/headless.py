@@ -41,7 +41,7 @@ def serve(call: Call, config: StationConfig) -> int:
     with caught((*DRAIN, RELOAD, PICTURE)) as inbox:
         while True:
             with owning(config) as ledger, logging_to(config, stdout=sys.stdout, as_json=as_json):
-                service = build(config, ledger)
+                service = build(config, ledger, usb=call.usb)
                 service.start()
                 end, config = Watch(call, config, service, inbox).until_end()
             if end is not End.RELOAD:

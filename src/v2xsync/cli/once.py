@@ -33,7 +33,7 @@ def run_config(call: Call, config: StationConfig, names: Collection[str]) -> int
     log_format = getattr(call.arguments, "log_format", "text")
     stream = sys.stderr if call.out.as_json else sys.stdout
     with owning(config) as ledger, logging_to(config, stdout=stream, as_json=log_format == "json"):
-        report = _to_the_end(build(config, ledger, once=True), names)
+        report = _to_the_end(build(config, ledger, once=True, usb=call.usb), names)
     if report is None:
         call.out.talk("v2xsync: interrupted; what is half done goes on at the next run")
         if call.out.as_json:

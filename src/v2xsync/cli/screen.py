@@ -46,7 +46,7 @@ def show(call: Call, config: StationConfig) -> int:
     door = Door()
     with caught((*DRAIN, RELOAD), then=door.close) as inbox:
         with owning(config) as ledger, logging_to(config, stdout=None):
-            service = build(config, ledger)
+            service = build(config, ledger, usb=call.usb)
             service.start()
             came = _screen(service, _options(call, config), door, inbox)
             _obey(service, came, config.on_hangup)

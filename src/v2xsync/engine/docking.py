@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from v2xsync.config.device_options import DiskOptions
@@ -12,7 +13,7 @@ from v2xsync.devices import disk, local
 from v2xsync.devices.base import ArrivalHints, Berth
 from v2xsync.devices.drives import mounts, udev
 from v2xsync.devices.drives.dock import Dock, DockOptions
-from v2xsync.devices.drives.drive import FAT_STEP_NS, Drive, Wanted
+from v2xsync.devices.drives.drive import FAT_STEP_NS, Drive, Drives, Wanted
 from v2xsync.devices.drives.udisks import UdisksMounter
 from v2xsync.errors import ConfigError
 from v2xsync.model.rules import After
@@ -21,13 +22,32 @@ DRIVES = "drives"
 """Where drives are mounted, in the state folder."""
 
 
-def docked(config: StationConfig, device: DeviceConfig, *, alone: bool = False) -> tuple[Callable[[], Any], Berth]:
-    """What makes sessions with a drive, and the dock that they share.
+@dataclass(frozen=True, slots=True)
+class UsbPort:
+    """Where drives are plugged in: the system's own, or the simulated one of a rehearsal."""
+
+    mounter: mounts.Mounter
+    drives: Drives
+    mounts: mounts.Mounts
+    hints: Callable[[str, Wanted], ArrivalHints]
+    """Makes what tells that a drive came or went; takes the device's name."""
+
+
+def system_port() -> UsbPort:
+    """The port of this machine."""
+    return UsbPort(mounter(), udev.plugged_in, mounts.mounted, udev.DriveHints)
+
+
+def docked(
+    config: StationConfig, device: DeviceConfig, port: UsbPort | None = None, *, alone: bool = False
+) -> tuple[Callable[[], Any], Berth]:
+    """What makes sessions with a drive (at the system's port if none is given), and the dock that they share.
 
     A session that is `alone` lets the drive go when it is closed.
     """
     options = _options(device)
-    dock = Dock(device.name, dock_options(config, device), mounter(), udev.plugged_in, mounts.mounted)
+    port = port or system_port()
+    dock = Dock(device.name, dock_options(config, device), port.mounter, port.drives, port.mounts)
     own = disk.DiskOptions(max_parallel=options.max_parallel, by_stem=options.group == "stem")
     return lambda: disk.DiskDevice(device.name, own, dock, folder_maker(device.name), alone=alone), dock
 
@@ -65,9 +85,9 @@ def dock_options(config: StationConfig, device: DeviceConfig) -> DockOptions:
     )
 
 
-def drive_hints(config: StationConfig, device: DeviceConfig) -> ArrivalHints:
+def drive_hints(config: StationConfig, device: DeviceConfig, port: UsbPort | None = None) -> ArrivalHints:
     """What tells that the drive came or went."""
-    return udev.DriveHints(device.name, dock_options(config, device).wanted)
+    return (port or system_port()).hints(device.name, dock_options(config, device).wanted)
 
 
 def mounter() -> mounts.Mounter:

@@ -23,7 +23,7 @@ from v2xsync.engine.bells import Muster
 from v2xsync.engine.board import Board
 from v2xsync.engine.clock import Clock, SystemClock
 from v2xsync.engine.crew import Crew, SessionMaker
-from v2xsync.engine.docking import docked, drive_hints
+from v2xsync.engine.docking import UsbPort, docked, drive_hints
 from v2xsync.engine.gates import Gates
 from v2xsync.engine.pacing import Throttle
 from v2xsync.engine.retry import ONCE_DEVICES, ONCE_ITEMS, SERVICE_DEVICES, SERVICE_ITEMS
@@ -48,8 +48,9 @@ def build(
     once: bool = False,
     clock: Clock | None = None,
     chance: random.Random | None = None,
+    usb: UsbPort | None = None,
 ) -> Service:
-    """Put a whole station together; nothing is opened or started yet."""
+    """Put a whole station together; nothing is opened or started yet. `usb`: a simulated port, in a rehearsal."""
     clock = clock or SystemClock()
     routes = {route.name: route for route in config.routes}
     used = {name for route in config.routes for name in (*route.sources, *route.targets)}
@@ -76,8 +77,8 @@ def build(
     sessions: dict[str, SessionMaker] = {name: partial(open_session, config, name, clock) for name in devices}
     berths: dict[str, Berth] = {}
     for name in [name for name in devices if devices[name].type == "disk"]:
-        sessions[name], berths[name] = docked(config, config.devices[name])
-    crew = Crew(station, sessions, {} if once else _hints(config, station), berths)
+        sessions[name], berths[name] = docked(config, config.devices[name], usb)
+    crew = Crew(station, sessions, {} if once else _hints(config, station, usb), berths)
     return Service(crew, config.digest)
 
 
@@ -276,7 +277,7 @@ _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
 }
 
 
-def _hints(config: StationConfig, station: Station) -> Mapping[str, Callable[[], ArrivalHints]]:
+def _hints(config: StationConfig, station: Station, usb: UsbPort | None) -> Mapping[str, Callable[[], ArrivalHints]]:
     """Event listeners: for drives always, for folders where some route fetches from them on arrival."""
     folders = {
         name: partial(_folder_hints, config.devices[name])
@@ -285,7 +286,7 @@ def _hints(config: StationConfig, station: Station) -> Mapping[str, Callable[[],
         and any(isinstance(route.fetch_schedule(name), Arrival) for route in station.routes_from(name))
     }
     drives = {
-        name: partial(drive_hints, config, config.devices[name])
+        name: partial(drive_hints, config, config.devices[name], usb)
         for name, device in station.devices.items()
         if device.type == "disk"
     }
