@@ -19,6 +19,7 @@ from v2xsync.config.form_values import FieldValue, Headers, WebAddress, judge_fl
 from v2xsync.config.places import Place, folder_place, host_place
 from v2xsync.config.problems import Misfit
 from v2xsync.config.usual import known_zone
+from v2xsync.config.vehicles import vehicle_address
 from v2xsync.model.items import Proof
 from v2xsync.model.schedule import Arrival, Every, Schedule
 
@@ -292,6 +293,34 @@ class FtpOptions(DeviceOptions):
         return {} if self.ca is None else {"ca": self.ca}
 
 
+class MavftpOptions(DeviceOptions):
+    """The files of an autopilot, over MAVLink FTP."""
+
+    max_parallel: Annotated[int, Field(ge=1, le=1)] = 1
+    """One request chain per vehicle."""
+    connection: Annotated[str, AfterValidator(vehicle_address)]
+    """A serial port (or a pattern of ports), ``udpin:HOST:PORT``, ``udpout:HOST:PORT`` or ``tcp:HOST:PORT``."""
+    baud: Annotated[int, Field(ge=1200, le=12_000_000)] = 115_200
+    root: Annotated[str, Field(min_length=1)] = "/fs/microsd/log"
+    safety: Literal["disarmed", "any"] = "disarmed"
+    """When files may be moved."""
+    system: Annotated[int, Field(ge=1, le=255)] | None = None
+    """The vehicle's MAVLink system id; default: the first autopilot that is heard."""
+    timeout: Annotated[Duration, Field(ge=1)] = 20.0
+    """Seconds of silence after which the vehicle counts as gone."""
+
+    @model_validator(mode="after")
+    def _root_is_a_path(self) -> Self:
+        if not self.root.isprintable() or not {".", ".."}.isdisjoint(self.root.split("/")):
+            raise Misfit("this is no clean path", remedy='write it from the top: "/fs/microsd/log"', key="root")
+        return self
+
+    def place(self) -> Place:
+        """Connection, system and folder."""
+        parts = tuple(part for part in self.root.split("/") if part)
+        return Place(("mavftp", self.connection, str(self.system or "")), parts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """What is known of a device type before a device of it is opened."""
@@ -328,5 +357,6 @@ DEVICE_TYPES: Final[Mapping[str, DeviceType]] = {
     "irods": DeviceType(IrodsOptions, DeviceFacts()),
     "ftp": DeviceType(FtpOptions, DeviceFacts()),
     "webdav": DeviceType(WebdavOptions, DeviceFacts()),
+    "mavftp": DeviceType(MavftpOptions, DeviceFacts(can_be_target=False, arrival=True)),
     "post": DeviceType(PostOptions, DeviceFacts(can_be_source=False, delivery_proof=Proof.ACK)),
 }

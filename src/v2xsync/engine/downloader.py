@@ -349,9 +349,9 @@ def _check(flight: InFlight, fetched: Fetched) -> ItemError | None:
     if flight.task.sha256 not in ("", partial.sha256):
         return OtherContent(flight.task.path, "fetched again it has other content, at the same size and time")
     told = fetched.digest
-    if told is not None and told.algorithm == "sha256" and told.value != partial.sha256:
+    ours = partial.digest(told.algorithm) if told is not None else None
+    if told is not None and ours is not None and told.value != ours:
         return IntegrityError(
-            flight.task.path, "what arrived is not what the device's own digest says",
-            expected=told.value, got=partial.sha256,
-        )  # fmt: skip
+            flight.task.path, "what arrived is not what the device's own digest says", expected=told.value, got=ours
+        )
     return None

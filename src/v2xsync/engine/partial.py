@@ -18,6 +18,7 @@ from typing import Final
 from v2xsync.devices.base import CHUNK_BYTES, OVERLAP_BYTES
 from v2xsync.devices.durable import sync_file
 from v2xsync.errors import IntegrityError, ItemFailed, StoreError, StoreFull
+from v2xsync.model import crc32
 
 AHEAD_BYTES: Final = 16 * 1024 * 1024
 """So much may arrive before the piece it follows; more is a peer that loses pieces."""
@@ -129,6 +130,25 @@ class Partial:
     def sha256(self) -> str:
         """Hex digest of everything before `frontier`."""
         return self._hash.hexdigest()
+
+    def digest(self, algorithm: str) -> str | None:
+        """Hex digest of everything before `frontier`; None for an algorithm that we cannot compute. Raises StoreError.
+
+        A vehicle tells a CRC32 of the whole file: what a resumed fetch did not bring is read back from the disk for it.
+        """
+        if algorithm == "sha256":
+            return self.sha256
+        return crc32.written(self._crc32()) if algorithm == crc32.NAME else None
+
+    def _crc32(self) -> int:
+        value = 0
+        try:
+            self._file.seek(0)
+            while piece := self._file.read(CHUNK_BYTES):
+                value = crc32.crc32(piece, value)
+        except OSError as error:
+            raise store_error(error, f"cannot read {self._label} back") from error
+        return value
 
     @property
     def complete(self) -> bool:

@@ -127,6 +127,6 @@ class DeviceWatch:
         error = self._error
         if error is None:
             return None
-        if isinstance(error, DeviceGone) and self._station.devices[self.device].capabilities.hot_plug:
-            return None
+        if isinstance(error, DeviceGone | DeviceBusy) and self._station.devices[self.device].capabilities.hot_plug:
+            return None  # a drive that is not there, a vehicle that flies: nothing is wrong with either
         return Cause("device", self.device, error.what, remedy=error.remedy)

@@ -12,6 +12,7 @@ from v2xsync.config.device_options import (
     FtpOptions,
     IrodsOptions,
     LocalOptions,
+    MavftpOptions,
     PostOptions,
     SftpOptions,
     WebdavOptions,
@@ -225,6 +226,27 @@ def _ftp(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
     )
 
 
+def _mavftp(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
+    del config
+    from v2xsync.devices.mavftp.device import MavftpDevice
+    from v2xsync.devices.mavftp.options import MavftpOptions as Options
+    from v2xsync.devices.mavftp.options import Safety
+
+    options = _options(device, MavftpOptions)
+    return MavftpDevice(
+        device.name,
+        Options(
+            connection=options.connection,
+            baud=options.baud,
+            root=options.root,
+            safety=Safety(options.safety),
+            system=options.system,
+            timeout_s=options.timeout,
+        ),
+        clock.monotonic,
+    )
+
+
 def _post(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
     del clock
     from v2xsync.devices import post
@@ -272,6 +294,7 @@ _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
     "sftp": _sftp,
     "irods": _irods,
     "ftp": _ftp,
+    "mavftp": _mavftp,
     "post": _post,
     "webdav": _webdav,
 }
