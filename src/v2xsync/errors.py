@@ -8,6 +8,8 @@
     |  `- StateInUse          another instance owns the state folder
     |- StoreError             the local store cannot be used (pause fetching)
     |  `- StoreFull           below the free-space floor; goes on by itself
+    |- ControlError           the control socket: refused, or not to be had; the engine goes on
+    |  `- ServiceAway         no service answers: start one, or act without
     |- DeviceError            something about a whole device
     |  |- DeviceGone          not reachable now: wait and probe, never counts against an item
     |  |- DeviceBusy          the same lane tries again after a short pause
@@ -79,6 +81,14 @@ class StoreError(V2xSyncError):
 
 class StoreFull(StoreError):
     """Free space in the store is below its floor."""
+
+
+class ControlError(V2xSyncError):
+    """The control socket cannot be had, or the service refused what was asked."""
+
+
+class ServiceAway(ControlError):
+    """No service answers for this state folder (any more)."""
 
 
 class DeviceError(V2xSyncError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -23,7 +24,6 @@ HEAVY = (
     "croniter",
     "asyncio",
 )
-LATER = ("pause", "resume", "service")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -60,15 +60,23 @@ def test_every_command_has_help_and_says_what_it_does(capsys: pytest.CaptureFixt
         assert command.does in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize("command", LATER)
-def test_commands_of_later_are_absent_and_not_stubbed(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([command]) == 2
-    assert "invalid choice" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("arguments", [["--nonsense"], ["histroy"], ["history", "--limit", "x"], ["why"]])
 def test_a_wrong_command_line_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
+    assert "usage: v2xsync" in captured.err
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense", "--json"], ["histroy", "--json"], ["why", "--json"]])
+def test_a_wrong_command_line_is_data_where_data_was_asked_for(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert document["exit_code"] == 2
+    (error,) = document["errors"]
+    assert error["kind"] == "UsageError"
+    assert error["what"]
     assert "usage: v2xsync" in captured.err

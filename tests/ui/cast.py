@@ -48,11 +48,11 @@ def target(name: str, state: DeviceState = DeviceState.UP, **more: object) -> De
 SOURCES = (
     source(
         "clay-11th", DeviceState.BUSY, rate=2.1 * MB, active=2, waiting=214, waiting_bytes=612 * MB, done=388,
-        done_bytes=1.1 * GB, clock_offset_s=0.4, free_bytes=9.2 * GB,
+        done_bytes=int(1.1 * GB), clock_offset_s=0.4, free_bytes=int(9.2 * GB),
     ),
     source(
         "market-2nd", DeviceState.BUSY, rate=1.4 * MB, active=1, waiting=96, waiting_bytes=288 * MB, done=502,
-        done_bytes=1.4 * GB, clock_offset_s=-1.2, free_bytes=11 * GB, not_ready=2,
+        done_bytes=int(1.4 * GB), clock_offset_s=-1.2, free_bytes=11 * GB, not_ready=2,
     ),
     source(
         "market-4th", DeviceState.AWAY, since=NOW - 2.2 * HOUR, last_contact=NOW - 2.2 * HOUR, waiting=310,
@@ -73,11 +73,11 @@ SOURCES = (
 TARGETS = (
     target(
         "cyverse", DeviceState.BUSY, rate=3.2 * MB, active=2, waiting=163, waiting_bytes=470 * MB, done=702,
-        done_bytes=2.0 * GB,
+        done_bytes=int(2.0 * GB),
     ),
-    target("office", type="ftp", waiting=9, waiting_bytes=21 * MB, done=856, done_bytes=2.4 * GB, free_bytes=48 * GB),
+    target("office", type="ftp", waiting=9, waiting_bytes=21 * MB, done=856, done_bytes=2_400 * MB, free_bytes=48 * GB),
     target(
-        "backup", DeviceState.FULL, type="local", since=NOW - 40 * MINUTE, waiting=655, waiting_bytes=1.9 * GB,
+        "backup", DeviceState.FULL, type="local", since=NOW - 40 * MINUTE, waiting=655, waiting_bytes=int(1.9 * GB),
         free_bytes=12 * MB, trouble="no space left on device", remedy="Free some space on /mnt/backup.",
     ),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from v2xsync.engine.facade import Facade, Why
+from v2xsync.engine.facade import Facade, Outcome, Why
 from v2xsync.ledger.base import Hold, LogLine
 from v2xsync.model.views import EventView, StationState, StationView
 
@@ -46,8 +46,12 @@ class ScriptedFacade:
     def cancel(self, item_id: int) -> None:
         self.asked.append(("cancel", item_id))
 
-    def retry(self, names: Collection[str] = ()) -> None:
+    def outcome(self, names: Collection[str] = ()) -> Outcome:
+        return Outcome(asked=False, stuck=False, causes=())
+
+    def retry(self, names: Collection[str] = ()) -> int:
         self.asked.append(("retry", *names))
+        return 0
 
     def bring_to_front(self, item_id: int) -> None:
         self.asked.append(("front", item_id))

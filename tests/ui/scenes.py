@@ -93,6 +93,13 @@ def failing() -> ScriptedFacade:
     return ScriptedFacade(view, EVENTS, history(), HOLDS)
 
 
+def away() -> ScriptedFacade:
+    """An attached screen whose service does not answer: its last picture."""
+    still = replace(BUSY_TOTALS, rate_in=0.0, rate_out=0.0, eta_s=None)
+    view = station(state=StationState.AWAY, queue=QUEUE, totals=still, holds=3)
+    return ScriptedFacade(view, EVENTS, history(), HOLDS)
+
+
 def long_queue(rows: int = 10_000) -> ScriptedFacade:
     """Ten thousand rows wait."""
     hosts = [device.name for device in SOURCES[:4]]

@@ -9,15 +9,31 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from v2xsync import __version__
+from v2xsync.errors import V2xSyncError
 
 _TAKES_VALUE: Final = frozenset({"--config", "-c", "--log-format", "--fps", "--theme"})
 """Options of the bare command whose value must not be taken for a command."""
 
 DEMO_PARTS: Final = ("ftp", "sftp", "post", "writer", "drone")
 """The simulated machines that can run alone (`v2xsync.sim.alone`)."""
+
+
+class UsageError(V2xSyncError):
+    """The command line is wrong; `usage` is how it should look."""
+
+    def __init__(self, what: str, *, usage: str, remedy: str) -> None:
+        super().__init__(what, remedy=remedy)
+        self.usage: Final = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises what argparse would print, so that it can be said as JSON too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, usage=self.format_usage(), remedy=f"{self.prog} --help")
 
 
 class Grammar(Protocol):
@@ -81,7 +97,7 @@ def _release(parser: Grammar) -> None:
 
 def _sync(parser: Grammar) -> None:
     _names(parser, "ROUTE or DEVICE", "only these")
-    parser.add_argument("--wait", action="store_true", help="wait for the end (alone, the courier always does)")
+    parser.add_argument("--wait", action="store_true", help="wait for the end (without a service it always does)")
 
 
 def _demo(parser: Grammar) -> None:
@@ -92,6 +108,13 @@ def _demo(parser: Grammar) -> None:
     help_ = "with --only: the port to listen on (drone: to send to); without, one that is free (drone: 14550)"
     parser.add_argument("--port", type=int, default=0, metavar="N", help=help_)
     screen_options(parser)
+
+
+def _service(parser: Grammar) -> None:
+    parser.add_argument("--install", action="store_true", help="write the unit, enable and start it, after asking")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--user", default="", metavar="NAME", help="the user that the station runs as")
+    parser.add_argument("--name", default="v2xsync", metavar="NAME", help="the unit's name, for a second station")
 
 
 def _trust(parser: Grammar) -> None:
@@ -133,10 +156,22 @@ COMMANDS: Final[Sequence[Command]] = (
         "plan:run",
         lambda parser: _names(parser, "ROUTE", "only these"),
     ),
-    Command("sync", "run now, whatever the schedules say, and exit", "once:run", _sync),
+    Command("sync", "run now, whatever the schedules say: tells the service, or does it and exits", "sync:run", _sync),
+    Command(
+        "pause",
+        "start nothing new there, until resumed",
+        "pausing:pause",
+        lambda parser: _names(parser, "ROUTE or DEVICE", "only these; without any, everything"),
+    ),
+    Command(
+        "resume",
+        "take back a pause",
+        "pausing:resume",
+        lambda parser: _names(parser, "ROUTE or DEVICE", "only these; without any, every pause"),
+    ),
     Command(
         "status",
-        "what the station was doing when it last wrote it down, and what waits",
+        "what the running service is doing, or was doing when it last wrote it down; and what waits",
         "status:run",
         _no_options,
     ),
@@ -155,12 +190,16 @@ COMMANDS: Final[Sequence[Command]] = (
     Command("ledger", "check the ledger, back it up, or rebuild a lost one from the store", "ledger:run", _ledger),
     Command("trust", "look at a host's key and pin it", "trust:run", _trust),
     Command("import", "turn a config of an older system into ours, and say what has no equal", "import_:run", _import),
+    Command("service", "print a systemd unit for this config, or install it", "service:run", _service),
     Command("completion", "print the completion script for a shell", "completion:run", _completion),
 )
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the parsed command line; `command` is empty for the bare command. Exits as argparse does."""
+    """Return the parsed command line; `command` is empty for the bare command.
+
+    Raises UsageError; exits as argparse does after ``--help`` and ``--version``.
+    """
     if _is_bare(arguments):
         return _bare_parser().parse_args(arguments)
     return full_parser().parse_args(arguments)
@@ -201,6 +240,8 @@ def root_options(parser: Grammar) -> None:
     shared_options(parser)
     parser.add_argument("--no-ui", action="store_true", help="run headless: log lines on stdout")
     parser.add_argument("--once", action="store_true", help="run every route now (or those named behind it), and exit")
+    parser.add_argument("--attach", action="store_true", help="only look at the running service; never start an engine")
+    parser.add_argument("--read-only", action="store_true", help="the same, and change nothing there")
     parser.add_argument("--log-format", choices=["text", "json"], default="text", help="how log lines look on stdout")
     screen_options(parser)
 
@@ -222,7 +263,7 @@ def shared_options(parser: Grammar) -> None:
 
 
 def _root_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="v2xsync",
         description="A courier for field data: fetch, deliver, prove, and only then remove. Without a command the"
         " station runs, on the screen where there is one.",
@@ -237,6 +278,6 @@ def _root_parser() -> argparse.ArgumentParser:
 
 
 def _shared() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = _Parser(add_help=False, allow_abbrev=False)
     shared_options(parser)
     return parser

@@ -47,14 +47,14 @@ class Call:
 
         path = find_config(self.arguments.config, self.environ, self.cwd)
         config = load(path, self.environ, check_secrets=opens_devices)
-        _check_keys(config)
+        check_keys(config)
         if warn:
             for warning in config.warnings:
                 self.out.talk(f"v2xsync: warning: {warning}")
         return config
 
 
-def _check_keys(config: StationConfig) -> None:
+def check_keys(config: StationConfig) -> None:
     """The names of keys are the screen's matter, so they are judged where both are known. Raises ConfigError."""
     if not config.keys:
         return

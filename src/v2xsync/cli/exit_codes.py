@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from v2xsync.cli.arguments import UsageError
 from v2xsync.errors import ConfigError, DeviceError, StateInUse, V2xSyncError
 
 DONE: Final = 0
@@ -30,7 +31,7 @@ INTERRUPTED: Final = 130
 
 def code_of(error: V2xSyncError) -> int:
     """Return the exit code that `error` means when it ends a command."""
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | UsageError):
         return USAGE
     if isinstance(error, StateInUse):
         return IN_USE

@@ -11,11 +11,13 @@ import datetime as dt
 import json
 import logging
 import logging.handlers
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 from zoneinfo import ZoneInfo
 
+from v2xsync.cli.mouth import Mouth
 from v2xsync.errors import ConfigError
 from v2xsync.model.naming import printable
 
@@ -29,45 +31,78 @@ FOREIGN: Final = ("paramiko", "watchdog", "py.warnings")
 
 KEPT_DAYS: Final = 7
 
+LOG_SCHEMA: Final = "v2xsync-log/1"
+"""Of every JSON line; grows by new keys only."""
+
+_SYSLOG: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
 
 class Line(logging.Formatter):
-    """One event on one line: as text, or as a JSON object."""
+    """One event on one line: as text, or as a JSON object; for the journal with its level in front (sd-daemon(3))."""
 
-    def __init__(self, redactor: Redactor, zone: ZoneInfo, *, as_json: bool) -> None:
+    def __init__(self, redactor: Redactor, zone: ZoneInfo, *, as_json: bool, journal: bool = False) -> None:
         super().__init__()
         self._redactor = redactor
         self._zone = zone
         self._as_json = as_json
+        self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without secrets and without a raw control character."""
         at = dt.datetime.fromtimestamp(record.created, self._zone)
         text = printable(self._redactor.redact(super().format(record)))
+        prefix = f"<{_SYSLOG.get(record.levelno, 6)}>" if self._journal else ""
         if not self._as_json:
-            return f"{at:%Y-%m-%d %H:%M:%S} {record.levelname:<7} {text}"
+            return prefix + (text if self._journal else f"{at:%Y-%m-%d %H:%M:%S} {record.levelname:<7} {text}")
         about = {key: value for key in ("device", "item_id") if (value := getattr(record, key, None))}
-        line = {"at": at.isoformat(), "level": record.levelname.lower(), "text": text, **about}
-        return json.dumps(line)
+        head = {"schema": LOG_SCHEMA, "at": at.isoformat(), "level": record.levelname.lower(), "text": text}
+        return prefix + json.dumps({**head, **about})
+
+
+class MouthHandler(logging.Handler):
+    """Gives lines to a mouth; never waits."""
+
+    def __init__(self, mouth: Mouth) -> None:
+        super().__init__()
+        self._mouth = mouth
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        self._mouth.say(self.format(record))
+
+
+def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether `stream` goes to systemd's journal: JOURNAL_STREAM holds its device and inode (systemd.exec(5))."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"
 
 
 @contextlib.contextmanager
-def logging_to(config: StationConfig, *, stdout: TextIO | None, as_json: bool = False) -> Iterator[None]:
-    """Write the log while the block runs; `stdout` is None where a screen owns the terminal.
+def logging_to(
+    config: StationConfig, *, stdout: TextIO | None, as_json: bool = False, journal: bool = False
+) -> Iterator[Mouth | None]:
+    """Write the log while the block runs; `stdout` is None where a screen owns the terminal. Gives who speaks on it.
 
     Raises ConfigError where the log folder cannot be used.
     """
     line = Line(config.vault.redactor, config.zone, as_json=False)
     file = _file(config.logs, line) if config.logs is not None else None
-    on_stdout = _on_stdout(stdout, Line(config.vault.redactor, config.zone, as_json=as_json)) if stdout else None
-    ours = [handler for handler in (file, on_stdout) if handler is not None]
+    mouth = Mouth(stdout) if stdout else None
+    spoken = Line(config.vault.redactor, config.zone, as_json=as_json, journal=journal)
+    ours = [handler for handler in (file, _on_stdout(mouth, spoken) if mouth else None) if handler is not None]
     with contextlib.ExitStack() as undo:
+        if mouth is not None:
+            undo.callback(mouth.close)
         for handler in ours:
             undo.callback(handler.close)
         undo.enter_context(_attached(OURS, ours, logging.INFO))
         for name in FOREIGN:
             undo.enter_context(_attached(name, [file] if file else [logging.NullHandler()], logging.WARNING))
         undo.enter_context(_quiet_faults())
-        yield
+        yield mouth
 
 
 def _file(folder: Path, line: logging.Formatter) -> logging.Handler:
@@ -83,8 +118,8 @@ def _file(folder: Path, line: logging.Formatter) -> logging.Handler:
     return handler
 
 
-def _on_stdout(stdout: TextIO, line: logging.Formatter) -> logging.Handler:
-    handler = logging.StreamHandler(stdout)
+def _on_stdout(mouth: Mouth, line: logging.Formatter) -> logging.Handler:
+    handler = MouthHandler(mouth)
     handler.setFormatter(line)
     return handler
 

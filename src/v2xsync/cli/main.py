@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from v2xsync.cli.arguments import COMMANDS, parse
+from v2xsync.cli.arguments import COMMANDS, UsageError, parse
 from v2xsync.cli.call import Call
-from v2xsync.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, code_of
+from v2xsync.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, USAGE, code_of
 from v2xsync.cli.output import Output
 from v2xsync.errors import Cancelled, V2xSyncError
 
@@ -27,13 +27,16 @@ _COLLECT_AFTER: Final = 50_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (the process's own where none is given); returns the exit code."""
-    try:
-        parsed = parse(sys.argv[1:] if arguments is None else arguments)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else DONE
-    gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     _stand_in_for_closed_streams()
     _never_fail_on_letters()
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        parsed = parse(words)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else DONE
+    except UsageError as error:
+        return _misused(error, as_json="--json" in words)
+    gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     command = parsed.command or ""
     out = Output(command or "run", as_json=parsed.json, stdout=sys.stdout, stderr=sys.stderr)
     call = Call(arguments=parsed, out=out, environ=dict(os.environ), cwd=Path.cwd(), stdin=sys.stdin)
@@ -46,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _leave_pipe()
         out.talk(f"v2xsync: the output cannot be written: {error.strerror or error}")
         return SOME_FAILED
+
+
+def _misused(error: UsageError, *, as_json: bool) -> int:
+    """Say how the command line should look."""
+    sys.stderr.write(error.usage)
+    Output("usage", as_json=as_json, stdout=sys.stdout, stderr=sys.stderr).trouble(error, USAGE)
+    return USAGE
 
 
 def _run(command: str, call: Call) -> int:

@@ -1,4 +1,4 @@
-"""``v2xsync --once`` and ``v2xsync sync``: run routes now, to the end, and exit."""
+"""``v2xsync --once``, and ``v2xsync sync`` without a service: run routes now, to the end, and exit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from v2xsync.cli.call import Call
 from v2xsync.cli.ending import tell
-from v2xsync.cli.exit_codes import INTERRUPTED
-from v2xsync.cli.logs import logging_to
+from v2xsync.cli.logs import is_journal, logging_to
 from v2xsync.cli.names import split_names
 from v2xsync.cli.records import owning
 from v2xsync.cli.signals import DRAIN, caught
@@ -28,25 +27,27 @@ def run(call: Call) -> int:
 
 def run_config(call: Call, config: StationConfig, names: Collection[str]) -> int:
     """Run once with a loaded config; returns the exit code. Log lines go to stdout, with ``--json`` to stderr."""
+    from v2xsync.engine.gates import EVERYTHING, paused_names
     from v2xsync.engine.wiring import build
 
     log_format = getattr(call.arguments, "log_format", "text")
     stream = sys.stderr if call.out.as_json else sys.stdout
-    with owning(config) as ledger, logging_to(config, stdout=stream, as_json=log_format == "json"):
+    journal = is_journal(stream, call.environ)
+    with owning(config) as ledger, logging_to(config, stdout=stream, as_json=log_format == "json", journal=journal):
+        paused = sorted(paused_names(ledger))
         report = _to_the_end(build(config, ledger, once=True, usb=call.usb), names)
-    if report is None:
+    if paused:
+        what = "everything" if EVERYTHING in paused else ", ".join(paused)
+        call.out.talk(f"v2xsync: paused, so nothing new was started: {what} -- v2xsync resume")
+    if report.interrupted:
         call.out.talk("v2xsync: interrupted; what is half done goes on at the next run")
-        if call.out.as_json:
-            call.out.document({"exit_code": INTERRUPTED, "interrupted": True, "causes": []})
-        return INTERRUPTED
     return tell(call.out, report)
 
 
-def _to_the_end(service: Service, names: Collection[str]) -> OnceReport | None:
-    """Run once; None where Ctrl+C or SIGTERM came: then everything was stopped, partials kept.
+def _to_the_end(service: Service, names: Collection[str]) -> OnceReport:
+    """Run once; where Ctrl+C or SIGTERM came everything was stopped, partials kept.
 
     An exception raised by a signal could leave a lock of the engine taken: signals are written down and looked at.
     """
     with caught(DRAIN) as inbox:
-        report = service.run_once(names, interrupted=inbox.has_any)
-    return None if report.interrupted else report
+        return service.run_once(names, interrupted=inbox.has_any)

@@ -6,9 +6,11 @@ import getpass
 import os
 from collections.abc import Iterator, Sequence
 
+from v2xsync.cli.attaching import service_of
 from v2xsync.cli.call import Call
 from v2xsync.cli.exit_codes import DONE
-from v2xsync.cli.records import owning
+from v2xsync.cli.records import owning, reading
+from v2xsync.config.schema import StationConfig
 from v2xsync.errors import ConfigError
 from v2xsync.ledger.base import Hold, LedgerReader
 from v2xsync.model.custody import RemovalState, Step
@@ -21,18 +23,17 @@ def run(call: Call) -> int:
     if bool(asked.items) is bool(asked.all):
         raise ConfigError("name the items, or --all", remedy="v2xsync holds shows them")
     config = call.config(opens_devices=False)
-    with owning(config) as ledger:
-        holds = _chosen(ledger.holds(), asked.items)
-        accept = _way(holds, again=asked.again, accept=asked.accept)
-        items = tuple(dict.fromkeys(hold.item_id for hold in holds))
-        user = _user()
-        release = ledger.release_accept if accept else ledger.release_again
-        count = release(items, call.now(), user) if items else 0
-        orphans = () if accept else tuple(_without_original(ledger, holds))
+    with reading(config) as reader:
+        holds = _chosen(reader.holds(), asked.items)
+        orphans = () if asked.accept else tuple(_without_original(reader, holds))
+    accept = _way(holds, again=asked.again, accept=asked.accept)
+    items = tuple(dict.fromkeys(hold.item_id for hold in holds))
+    user = _user()
+    count = _released(call, config, items, user, accept=accept)
     if call.out.as_json:
         call.out.document({"released": count, "items": items, "way": "accept" if accept else "again", "by": user})
     else:
-        call.out.line(f"{count} accepted by {user}" if accept else f"{count} released; the next run does them again")
+        call.out.line(f"{count} accepted by {user}" if accept else f"{count} released, to be done again")
     if not accept and any(hold.may_accept for hold in holds):
         call.out.talk("where the answer was lost, this may make a second copy at the target")
     for hold in orphans:
@@ -46,6 +47,16 @@ def _without_original(ledger: LedgerReader, holds: Sequence[Hold]) -> Iterator[H
         dossier = ledger.dossier(hold.item_id) if hold.step is Step.DELIVERED else None
         if dossier is not None and dossier.removal in (RemovalState.REMOVED, RemovalState.GONE):
             yield hold
+
+
+def _released(call: Call, config: StationConfig, items: Sequence[int], user: str, *, accept: bool) -> int:
+    """By the running service, or else by ourselves; how many facets."""
+    with service_of(config) as service:
+        if service is not None:
+            return service.release(items, accept=accept, by=user) if items else 0
+    with owning(config) as ledger:
+        release = ledger.release_accept if accept else ledger.release_again
+        return release(items, call.now(), user) if items else 0
 
 
 def _user() -> str:

@@ -74,6 +74,8 @@ class ClosingRole:
         del open_session
         if not self._finder.settling and self._downloader.nothing_left():
             closed = self._station.gates.note_source_done(self._source, unfinished=self._finder.waiting > 0)
+            if closed:
+                self._station.ring("remover", [self._source])
             for route in closed:
                 self._station.ring("uploader", self._station.routes[route].targets)
         return Turn(worked=False)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from v2xsync.engine.station import Cause
 from v2xsync.ledger.base import Dossier, Hold, LogLine
 from v2xsync.model.views import EventView, StationView
 
@@ -20,6 +21,18 @@ class Why:
     dossier: Dossier
     summary: tuple[str, ...]
     """Plain sentences: where it is, what it waits for, what happens next and when."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How far a forced run has come: `asked` while it is not over, `stuck` while all that is left of it only waits.
+
+    `causes` are the reasons why not everything is done.
+    """
+
+    asked: bool
+    stuck: bool
+    causes: tuple[Cause, ...]
 
 
 class Facade(Protocol):
@@ -35,16 +48,19 @@ class Facade(Protocol):
         """Sync those routes or devices now; repeats collapse."""
 
     def pause(self, names: Collection[str] = ()) -> None:
-        """Start nothing new there."""
+        """Start nothing new there, also after a restart."""
 
     def resume(self, names: Collection[str] = ()) -> None:
-        """Go on there."""
+        """Go on there; empty takes back every pause."""
 
     def cancel(self, item_id: int) -> None:
         """Stop the file's transfer now and put it back at the end of the queue; its partial is kept."""
 
-    def retry(self, names: Collection[str] = ()) -> None:
-        """Make waiting retries due at once and probe devices that are away or refused."""
+    def outcome(self, names: Collection[str] = ()) -> Outcome:
+        """How far a forced run of those has come, and what keeps it from being all done."""
+
+    def retry(self, names: Collection[str] = ()) -> int:
+        """Make waiting retries due at once and probe devices that are away or refused; how many retries."""
 
     def bring_to_front(self, item_id: int) -> None:
         """Let this item go next."""

@@ -6,13 +6,14 @@ to the ledger, so that a restart goes on with today's run and never makes a seco
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from v2xsync.engine.clock import Clock
-from v2xsync.ledger.base import Ledger, Run
+from v2xsync.ledger.base import Ledger, LedgerReader, Run
 from v2xsync.model.rules import Route
 from v2xsync.model.schedule import Arrival, Cron, Daily, Every, Schedule, closes_at, due, next_due, window_open
 
@@ -20,6 +21,11 @@ SCAN_EVERY_S = 60.0
 """An `arrival` source is scanned in full at least so often: events are hints, the scan is the truth (R16)."""
 
 DAY_S = 86_400.0
+
+PAUSED_NOTE = "paused"
+"""The ledger's note of what a person paused: a pause outlives a restart."""
+
+EVERYTHING = "*"
 
 DELIVER = "deliver"
 FETCH = "fetch"
@@ -67,7 +73,7 @@ class Gates:
         self._only_forced = only_forced
         self._since = clock.now()
         self._lock = threading.RLock()
-        self._paused: set[str] = set()
+        self._paused = paused_names(ledger)
         self._parked: set[str] = set()
         self._gates = {(gate.kind, gate.route, gate.device): gate for gate in self._make()}
 
@@ -89,23 +95,25 @@ class Gates:
         """Open the gates of these routes or devices now, until their work is done; empty: all."""
         with self._lock:
             for gate in self._gates.values():
-                if self._named(gate, names):
+                if self._named(gate, names) and (gate.kind == FETCH or self._routes[gate.route].targets):
                     gate.forced = gate.removing = gate.unlisted = True
 
     def pause(self, names: Collection[str]) -> None:
         """Nothing new starts for these routes or devices; empty: all."""
         with self._lock:
-            self._paused.update(names or {"*"})
+            self._paused.update(names or {EVERYTHING})
+            write_paused(self._ledger, self._paused)
 
     def resume(self, names: Collection[str]) -> None:
         """Take back a pause; empty: every pause."""
         with self._lock:
             self._paused.difference_update(names or set(self._paused))
+            write_paused(self._ledger, self._paused)
 
     def paused(self, *names: str) -> bool:
         """Whether any of these names, or everything, is paused."""
         with self._lock:
-            return "*" in self._paused or any(name in self._paused for name in names)
+            return EVERYTHING in self._paused or any(name in self._paused for name in names)
 
     def _named(self, gate: Gate, names: Collection[str]) -> bool:
         if not names:
@@ -217,14 +225,18 @@ class Gates:
         with self._lock:
             return [gate.route for gate in self._at(FETCH, source) if self._close(gate, keep_run=unfinished)]
 
-    def note_delivered_all(self, route: str) -> None:
-        """Nothing of `route` is left to deliver; its gate closes unless something is still being fetched for it."""
+    def note_delivered_all(self, route: str) -> bool:
+        """Nothing of `route` is left to deliver; its gate closes unless something is still being fetched for it.
+
+        Returns whether that ended a run.
+        """
         with self._lock:
             fetching = any(g.forced or g.running for g in self._gates.values() if g.kind == FETCH and g.route == route)
             gate = self._gates[DELIVER, route, ""]
             if not fetching:
                 gate.unlisted = False
-                self._close(gate, keep_run=False)
+                return self._close(gate, keep_run=False)
+            return False
 
     def note_removed_all(self, source: str) -> None:
         """Nothing is to be removed from `source` now: forced removal ends with the force that it follows from."""
@@ -279,6 +291,12 @@ class Gates:
         with self._lock:
             return any(gate.forced for gate in self._gates.values() if gate.route == route)
 
+    def asked(self, names: Collection[str]) -> bool:
+        """Whether a forced run of these routes or devices, or the removals that follow from it, is not over."""
+        with self._lock:
+            named = [gate for gate in self._gates.values() if self._named(gate, names)]
+            return any(gate.forced or (gate.kind == FETCH and gate.removing) for gate in named)
+
     def running(self, route: str) -> bool:
         """Whether a run of `route` is open."""
         with self._lock:
@@ -328,3 +346,14 @@ def _last_due(gate: Gate, now: float) -> float | None:
 
 def _seconds(schedule: Schedule) -> float:
     return schedule.seconds if isinstance(schedule, Every) else SCAN_EVERY_S
+
+
+def paused_names(ledger: LedgerReader) -> set[str]:
+    """What a person paused and did not resume: names of routes and devices, `EVERYTHING` for all."""
+    text = ledger.note(PAUSED_NOTE)
+    return set(json.loads(text)) if text else set()
+
+
+def write_paused(ledger: Ledger, names: Collection[str]) -> None:
+    """Write down what is paused now."""
+    ledger.write_note(PAUSED_NOTE, json.dumps(sorted(names)))

@@ -11,7 +11,7 @@ from typing import Any
 
 from v2xsync.engine.crew import Crew
 from v2xsync.engine.explain import explain
-from v2xsync.engine.facade import Why
+from v2xsync.engine.facade import Outcome, Why
 from v2xsync.engine.picture import Picture
 from v2xsync.engine.station import Cause, Station
 from v2xsync.errors import V2xSyncError
@@ -34,6 +34,9 @@ CLOCK_SLACK_S = 30.0
 
 INTERRUPT_LOOK_S = 0.2
 """A run in the foreground looks at its signals so often."""
+
+HEART_S = 60.0
+"""A warden that has not come round for so long is stuck, and with it the station."""
 
 VIEW_NOTE = "view"
 DIGEST_NOTE = "config digest"
@@ -59,8 +62,18 @@ class Service:
         self._warden: threading.Thread | None = None
         self._noted_generation = -1
         self._latest = self._station.clock.now()
+        self._beat = self._station.clock.monotonic()
 
     # -- life
+
+    @property
+    def beats(self) -> bool:
+        """Whether the engine's heart beats: its warden came round a moment ago, and wrote to the ledger."""
+        return self._station.clock.monotonic() - self._beat < HEART_S
+
+    def tell(self, level: Level, text: str) -> None:
+        """Say something about the station, in its log and on every screen."""
+        self._station.board.tell(level, text)
 
     def start(self) -> None:
         """Open the store, take up what the last run left, start every worker. Raises StoreError, LedgerError."""
@@ -110,6 +123,7 @@ class Service:
             station.clock.wait(station.muster.settled, NOTE_VIEW_S)
             station.muster.settled.clear()
             self._note_view()
+            self._beat = station.clock.monotonic()
             self._heed_clock()
             at_rest, _ = station.muster.at_rest_until()
             if at_rest:
@@ -226,13 +240,22 @@ class Service:
         """Stop the file's transfer; it goes to the end of the queue."""
         self._station.board.cancel(item_id)
 
-    def retry(self, names: Collection[str] = ()) -> None:
+    def outcome(self, names: Collection[str] = ()) -> Outcome:
+        """How far a forced run has come."""
+        station, routes = self._station, self._routes(names)
+        causes = tuple(self._causes(names))
+        moving = any(transfer.route in routes for transfer in station.board.transfers())
+        waits = any(cause.kind != "hold" for cause in causes) or station.gates.paused(*routes)
+        return Outcome(asked=station.gates.asked(names), stuck=waits and not moving, causes=causes)
+
+    def retry(self, names: Collection[str] = ()) -> int:
         """Make waiting retries due, and try devices that are in trouble."""
-        self._station.ledger.retry(routes=self._routes(names))
+        count = self._station.ledger.retry(routes=self._routes(names))
         for name, watch in self._crew.watches.items():
             if not names or name in names:
                 watch.forgive()
         self._wake_all()
+        return count
 
     def bring_to_front(self, item_id: int) -> None:
         """Let this item go next."""

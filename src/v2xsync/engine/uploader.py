@@ -110,8 +110,8 @@ class Uploader:
     def _idle(self, routes: Collection[str]) -> Turn:
         upcoming = self._claims.peek(lambda n, skip: self._claim(routes, math.inf, n, skip))
         for route in routes:
-            if self._nothing_left(route):
-                self._station.gates.note_delivered_all(route)
+            if self._nothing_left(route) and self._station.gates.note_delivered_all(route):
+                self._station.ring("remover", self._station.routes[route].sources)
         look = self._station.gates.next_look("deliver", self._target)
         return Turn(worked=False, next_at=earliest(upcoming.next_at if upcoming else None, look))
 

@@ -58,6 +58,8 @@ class StationState(enum.Enum):
     PAUSED = "paused"
     DRAINING = "draining"
     STOPPED = "stopped"
+    AWAY = "away"
+    """Seen from an attached screen: the service does not answer, and this is its last picture."""
 
 
 class Level(enum.IntEnum):

@@ -51,6 +51,7 @@ class CourierApp(App[QuitChoice]):
         self.set_class(signs.ascii, "-ascii")
         self.camera = Camera(facade, options, signs)
         self.pace = Pace(wanted_fps(options, os.environ))
+        self.title = "v2xsync (attached)" if options.attached else self.TITLE
         self.main = MainScreen(facade, options.keys)
         self.choice: QuitChoice | None = None
         self._drawn: tuple[object, ...] = ()
@@ -93,7 +94,7 @@ class CourierApp(App[QuitChoice]):
             return
         front = self.screen
         picture = self.camera.take(self.main.view.queue_rows, slow=self.pace.slow, at_once=at_once)
-        if picture.view.state is StationState.STOPPED:
+        if picture.view.state is StationState.STOPPED or (self.choice and picture.view.state is StationState.AWAY):
             self.exit(self.choice or QuitChoice.ENDED)
             return
         # once a second even where nothing changed, for words like "away 2 h"
@@ -166,7 +167,11 @@ class CourierApp(App[QuitChoice]):
         if self.options.read_only:
             self.exit(QuitChoice.ENDED)
         elif not isinstance(self.screen, Dialog):
-            self.push_screen(questions.how_to_quit(self._picture()), self._leave)
+            picture = self._picture()
+            can_leave = self.options.can_leave
+            attached = self.options.attached
+            ask = questions.how_to_close(picture) if attached else questions.how_to_quit(picture, can_leave=can_leave)
+            self.push_screen(ask, self._leave)
 
     def action_help_quit(self) -> None:
         """Ctrl+C is what people try first."""
@@ -178,6 +183,8 @@ class CourierApp(App[QuitChoice]):
             self.facade.drain()
             self.say("Finishing the files in motion; this window closes when they are done")
             self.look_again()
+        elif answer == questions.LEAVE:
+            self.exit(QuitChoice.LEFT)
         elif answer == questions.STOP:
             self.facade.stop()
             self.exit(QuitChoice.STOPPED)

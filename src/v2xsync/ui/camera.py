@@ -64,6 +64,7 @@ class Camera:
             slow=slow,
             at_once=at_once,
             read_only=self._options.read_only,
+            attached=self._options.attached,
         )
 
     def _read_events(self, view: StationView) -> None:

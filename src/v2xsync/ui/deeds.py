@@ -15,6 +15,7 @@ from v2xsync.model.views import DeviceView, QueueRow, StationState, StationView,
 from v2xsync.ui import words
 
 READ_ONLY = "this window is read-only"
+AWAY = "the service does not answer; it is called again and again"
 PICK_ROW = "select a file in the queue first (Tab, arrows)"
 PICK_ANY = "select a device or a file first (Tab, arrows)"
 
@@ -60,6 +61,8 @@ def refusal(deed: str, row: object, view: StationView, *, read_only: bool) -> st
         return ""
     if read_only:
         return READ_ONLY
+    if view.state is StationState.AWAY:
+        return AWAY
     if view.state in {StationState.DRAINING, StationState.STOPPED} and deed != "cancel":
         return "the station is finishing and starts nothing new"
     return _REFUSALS.get(deed, _never)(row, view)

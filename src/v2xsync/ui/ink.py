@@ -92,5 +92,7 @@ class Picture:
     slow: bool = False
     """The terminal cannot keep up; pictures come less often."""
     read_only: bool = False
+    attached: bool = False
+    """The station runs in another process."""
     at_once: bool = False
     """A person asked something or looks elsewhere now: nothing may lag behind."""

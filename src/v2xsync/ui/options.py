@@ -25,6 +25,8 @@ class QuitChoice(enum.Enum):
     """The files in motion were finished first."""
     STOPPED = "stopped"
     """Stopped at once; partials are kept."""
+    LEFT = "left"
+    """A person left the station running without this screen."""
     ENDED = "ended"
     """The station stopped by itself, or the screen was closed from outside."""
 
@@ -45,6 +47,10 @@ class UiOptions:
     keys: Mapping[str, str] = field(default_factory=dict)
     """Keys by binding id (`[keys]` in the config), several separated by commas."""
     read_only: bool = False
+    attached: bool = False
+    """The station runs in another process: closing this window leaves it alone."""
+    can_leave: bool = False
+    """The station can go on without this screen."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     ticks: Callable[[], float] = time.monotonic

@@ -53,6 +53,7 @@ STATION: Mapping[StationState, Face] = {
     StationState.PAUSED: Face("paused", "paused", "warn"),
     StationState.DRAINING: Face("down_arrow", "finishing", "warn"),
     StationState.STOPPED: Face("absent", "stopped", "quiet"),
+    StationState.AWAY: Face("away", "away", "bad"),
 }
 
 STEP: Mapping[Step, Face] = {

@@ -31,7 +31,8 @@ def _header(picture: Picture, width: int) -> Ends:
     face = STATION[view.state]
     state = Piece(f"{face.glyph(ink.glyphs)} {face.word}", face.tone)
     brand = Piece(" v2xsync" if width >= NORMAL_CELLS else "", "brand")
-    left = joined((brand, Piece(view.name if brand.text else f" {view.name}", "strong"), state))
+    apart = Piece("attached" if picture.attached else "", "accent", "", "The station runs as a service of its own")
+    left = joined((brand, Piece(view.name if brand.text else f" {view.name}", "strong"), state, apart))
     curve = Piece(ink.glyphs.curve(picture.curve) if width >= WIDE_CELLS else "", "bar")
     totals = view.totals
     rates = joined((_rate(ink.glyphs.down_arrow, totals.rate_in), _rate(ink.glyphs.up_arrow, totals.rate_out)))
@@ -49,7 +50,9 @@ def _remarks(picture: Picture) -> tuple[Piece, ...]:
     view = picture.view
     free = "" if view.store_free is None else f" {words.size(view.store_free)}"
     slow = "The terminal cannot keep up, so pictures come less often; transfers do not wait for it"
+    away = view.state is StationState.AWAY
     return (
+        Piece("reconnecting" if away else "", "bad", "", "The service does not answer; this is its last picture"),
         Piece(f"low space{free}" if view.store_low else "", "bad", "", "Fetching waits until the store has room"),
         Piece("slow link" if picture.slow else "", "warn", "", slow),
         Piece("read-only" if picture.read_only else "", "accent"),

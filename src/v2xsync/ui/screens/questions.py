@@ -10,22 +10,36 @@ from v2xsync.ui.ink import Picture
 from v2xsync.ui.screens.ask import Answer, Ask
 
 FINISH = "finish"
+LEAVE = "leave"
 STOP = "stop"
 AGAIN = "again"
 ACCEPT = "accept"
 YES = "yes"
 
 
-def how_to_quit(picture: Picture) -> Ask:
-    """Return the quit dialog: stay, finish the files in motion, or stop now."""
+def how_to_quit(picture: Picture, *, can_leave: bool = False) -> Ask:
+    """Return the quit dialog: stay, leave the station running, finish the files in motion, or stop now."""
     view = picture.view
     stay = Answer("", "Stay", "go on as before", "")
+    leave = (Answer(LEAVE, "Leave it running", "close this window, the station goes on", "l"),) if can_leave else ()
     stop = Answer(STOP, "Stop now", "partials are kept and resumed next time", "s")
     if view.state is StationState.DRAINING:
         text = f"The station finishes {words.files(len(view.transfers))} in motion and ends by itself."
-        return Ask("Quit v2xsync?", (text,), (Answer("", "Wait", "let it finish", ""), stop), picture)
+        return Ask("Quit v2xsync?", (text,), (Answer("", "Wait", "let it finish", ""), *leave, stop), picture)
     finish = Answer(FINISH, "Finish, then quit", "complete what is in motion first", "f")
-    return Ask("Quit v2xsync?", (_in_motion(view),), (stay, finish, stop), picture)
+    return Ask("Quit v2xsync?", (_in_motion(view),), (stay, *leave, finish, stop), picture)
+
+
+def how_to_close(picture: Picture) -> Ask:
+    """Return the quit dialog of an attached window: the service is another process, and goes on unless told."""
+    stay = Answer("", "Stay", "go on looking", "")
+    leave = Answer(LEAVE, "Close this window", "the service goes on", "l")
+    if picture.view.state is StationState.AWAY:
+        return Ask("Close this window?", ("The service does not answer now.",), (stay, leave), picture)
+    finish = Answer(FINISH, "Drain the service", "it completes what is in motion, then ends", "f")
+    stop = Answer(STOP, "Stop the service", "partials are kept and resumed next time", "s")
+    text = "The station runs as a service of its own, and goes on without this window."
+    return Ask("Close this window?", (text,), (stay, leave, finish, stop), picture)
 
 
 def _in_motion(view: StationView) -> str:
