@@ -47,6 +47,20 @@ def test_plan_goes_on_where_a_source_is_away(run: Run, site: Path) -> None:
     assert answer.document["counts"]["fetch"] == 2
 
 
+def test_plan_names_each_source_that_is_away_and_one_long_name_pushes_only_its_own_line(run: Run, site: Path) -> None:
+    text = CONFIG.replace('from = ["clay"]', 'from = ["north", "south", "clay"]')
+    away = '[devices.{0}]\ntype = "sftp"\nhost = "127.0.0.1"\nport = 9\nusername = "x"\nroot = "{0}"\npassword = "x"\n'
+    keys = f'host_key = "SHA256:{"A" * 43}"\n'
+    (site / "v2xsync.toml").write_text(text + away.format("north") + keys + away.format("south") + keys)
+    (site / "clay" / f"{'long' * 40}.csv").write_text("x")
+    answer = run("plan")
+    assert answer.code == 3
+    told = [line for line in answer.err.splitlines() if "refuses" in line]
+    assert len(set(told)) == 2
+    assert all(f"{name}: 127.0.0.1:9" in line for name, line in zip(("north", "south"), told, strict=True))
+    assert len([line for line in answer.out.splitlines() if len(line) > 200]) <= 3
+
+
 def test_plan_refuses_a_device_where_a_route_is_meant(run: Run, site: Path) -> None:
     assert run("plan", "clay").code == 2
 
@@ -81,6 +95,36 @@ def test_history_can_be_narrowed(run: Run, site: Path) -> None:
     wrong = run("history", "--state", "remove")
     assert wrong.code == 2
     assert 'did you mean "removed"?' in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--source", "cly"], 'did you mean "clay"?'),
+        (["--route", "nowhere"], "known routes: all"),
+        (["--limit", "-3"], "--limit"),
+        (["--limit", "0"], "--limit"),
+    ],
+)
+def test_history_refuses_what_there_never_was(options: list[str], told: str, run: Run, site: Path) -> None:
+    run("--once")
+    answer = run("history", *options)
+    assert answer.code == 2
+    assert told in answer.err
+
+
+def test_history_knows_what_the_config_has_forgotten(run: Run, site: Path) -> None:
+    run("--once")
+    config = site / "v2xsync.toml"
+    config.write_text(config.read_text().replace("[routes.all]", "[routes.other]"))
+    assert run("history", "--route", "all").code == 0
+
+
+def test_a_next_run_that_has_passed_is_due_now(run: Run, site: Path) -> None:
+    ledger = open_ledger(site / "state")
+    ledger.write_note("view", '{"name": "test", "state": "away", "at": 5.0, "next_run": 10.0, "devices": []}')
+    ledger.close()
+    assert "next run: due now" in run("status").out
 
 
 def test_history_in_words_is_safe_to_draw(run: Run, site: Path) -> None:

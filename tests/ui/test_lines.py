@@ -191,6 +191,16 @@ async def test_every_line_is_as_wide_as_the_list():
         assert {lines.render_line(y).cell_length for y in range(10)} == {30}
 
 
+async def test_a_filter_that_hides_everything_is_named_and_an_empty_list_is_not_blamed_on_it():
+    async with shown([]) as (lines, _):
+        assert "none" in lines.render_line(1).text
+        lines.show(rows(5), INK)
+        lines.search("nothing like it")
+        assert "the filter hides all" in lines.render_line(1).text
+        lines.search("")
+        assert "row0000" in lines.render_line(0).text
+
+
 async def test_a_smaller_window_keeps_the_cursor_in_sight():
     async with shown(rows(100)) as (lines, pilot):
         await pilot.press("pagedown")

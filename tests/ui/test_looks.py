@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from v2xsync.ui.panes.fleet import FleetLook
 from v2xsync.ui.panes.history import HistoryLook
 from v2xsync.ui.panes.holds import HoldLook
 from v2xsync.ui.panes.log import LogLook
-from v2xsync.ui.panes.queue import QueueLook
+from v2xsync.ui.panes.queue import QueueLook, label
 from v2xsync.ui.words import Moment
 
 INK = Ink(Moment(cast.NOW, cast.ZONE), UNICODE)
@@ -91,6 +92,22 @@ def test_a_rate_speaks_for_itself_and_trouble_keeps_its_word():
     assert "refused" in drawn["powell-39th"]
     assert "absent" in drawn["pixracer"]
     assert "full 40 min" in drawn["backup"]
+
+
+@pytest.mark.parametrize("width", [26, 24, 30])
+def test_a_short_label_keeps_source_element_and_time(width):
+    row = replace(cast.QUEUE[0], source="market-11th", path="a/market-11th_remoteBsmLog_11202026_124435.csv")
+    told = label(row, width)
+    assert cell_len(told) <= width
+    assert told.startswith("ma")
+    assert "_remoteBsm…" in told
+    assert told.endswith("124435.csv")
+
+
+def test_a_label_that_fits_or_is_no_v2x_name_is_left_alone():
+    for path in ("market_a_b.csv", "x" * 60 + ".ulg", "market_" + "e" * 60 + "_124435.csv"):
+        row = replace(cast.QUEUE[0], source="market", path=path)
+        assert label(row, 26) == path
 
 
 def test_a_waiting_file_says_when_it_goes_on():

@@ -59,6 +59,13 @@ class Command:
     options: Callable[[Grammar], None]
 
 
+def _count(text: str) -> int:
+    """A number of things, one at least; raises as argparse wants it."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines or files: give 1 or more")
+    return int(text)
+
+
 def _no_options(parser: Grammar) -> None:
     del parser
 
@@ -76,7 +83,7 @@ def _history(parser: Grammar) -> None:
     parser.add_argument("--route", default="", metavar="ROUTE", help="only of this route")
     parser.add_argument("--source", default="", metavar="DEVICE", help="only of files from this device")
     parser.add_argument("--state", default="", metavar="STATE", help="only steps of this kind, e.g. delivered, held")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="only the newest N lines")
+    parser.add_argument("--limit", type=_count, default=0, metavar="N", help="only the newest N lines")
 
 
 def _why(parser: Grammar) -> None:
@@ -135,7 +142,7 @@ def _import(parser: Grammar) -> None:
 
 def _verify(parser: Grammar) -> None:
     help_ = "only so many files of the store and of each target, chosen by chance"
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help=help_)
+    parser.add_argument("--sample", type=_count, default=0, metavar="N", help=help_)
 
 
 def _ledger(parser: Grammar) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from v2xsync.cli.call import Call
@@ -11,7 +11,7 @@ from v2xsync.cli.moments import shown, since
 from v2xsync.cli.records import reading
 from v2xsync.config.problems import did_you_mean
 from v2xsync.errors import ConfigError
-from v2xsync.ledger.base import LogLine
+from v2xsync.ledger.base import LedgerReader, LogLine
 from v2xsync.model.custody import Step
 
 _HEAD = ("when", "item", "step", "source", "device", "proof", "path")
@@ -25,12 +25,25 @@ def run(call: Call) -> int:
     start = since(asked.since, call.now(), config.zone) if asked.since else None
     step = _step(asked.state)
     with reading(config) as reader:
+        _require_known(reader, "--route", asked.route, {route.name for route in config.routes})
+        _require_known(reader, "--source", asked.source, config.devices)
         lines = reader.history(since=start, route=asked.route, source=asked.source, step=step, limit=asked.limit)
         if call.out.as_json:
             call.out.stream("lines", lines)
         else:
             call.out.rows(_HEAD, _rows(lines, config.zone), _WIDTHS)
     return DONE
+
+
+def _require_known(reader: LedgerReader, option: str, name: str, known: Collection[str]) -> None:
+    """Raise ConfigError for a name that neither the config nor the ledger knows (a removed route has its history)."""
+    if not name or name in known:
+        return
+    kind = option.removeprefix("--")
+    lines = reader.history(route=name, limit=1) if kind == "route" else reader.history(source=name, limit=1)
+    if next(iter(lines), None) is None:
+        remedy = did_you_mean(name, known, kind=f"{kind}s")
+        raise ConfigError(f'there is no {kind} "{name}"', key=option, remedy=remedy)
 
 
 def _step(word: str) -> Step | None:

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from v2xsync.errors import V2xSyncError
+from v2xsync.errors import DeviceError, V2xSyncError
 from v2xsync.model.naming import printable
 
 SCHEMA: Final = "v2xsync/1"
 """Grows by new keys only; a change of a key's meaning is a new number."""
+
+WIDEST_COLUMN: Final = 48
+"""One long name does not make every line long."""
 
 
 class Output:
@@ -45,11 +48,14 @@ class Output:
         self._stdout.write(printable(text) + "\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print columns, the last one as wide as it likes. Nothing is printed where there are no rows."""
+        """Print columns, the last one as wide as it likes. Nothing is printed where there are no rows.
+
+        A cell that is wider than `WIDEST_COLUMN` pushes only its own line.
+        """
         safe = [[printable(cell) for cell in row] for row in rows]
         if not safe:
             return
-        widths = [max(len(row[column]) for row in [head, *safe]) for column in range(len(head))]
+        widths = [min(WIDEST_COLUMN, max(len(row[column]) for row in [head, *safe])) for column in range(len(head))]
         for row in [[word.upper() for word in head], *safe]:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
             self._stdout.write("  ".join(cells).rstrip() + "\n")
@@ -98,6 +104,8 @@ def _encode(value: object) -> str:
 def _sentence(error: V2xSyncError) -> str:
     """The message of an error with its remedy; a config error brings both, and its place, itself."""
     text = str(error)
+    if isinstance(error, DeviceError) and error.device not in text:
+        text = f"{error.device}: {text}"
     return text if not error.remedy or error.remedy in text else f"{text} -- {error.remedy}"
 
 

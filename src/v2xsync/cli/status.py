@@ -69,7 +69,8 @@ def _tell_view(call: Call, config: StationConfig, view: Mapping[str, Any], *, li
     for moving in view.get("transfers", ()) if live else ():
         call.out.line(_motion(moving))
     if view.get("next_run"):
-        call.out.line(f"next run: {shown(view['next_run'], zone)}")
+        due = view["next_run"] <= call.now()
+        call.out.line(f"next run: {'due now' if due else shown(view['next_run'], zone)}")
     if view.get("store_low"):
         call.out.line(f"the store is low on space ({size(view.get('store_free'))} free): fetching waits")
     call.out.table(_HEAD, (_row(device, zone) for device in view.get("devices", ())))

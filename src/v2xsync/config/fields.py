@@ -71,6 +71,9 @@ def _texts(value: object) -> tuple[str, ...]:
         raise Misfit("this is not a list of texts", remedy='write e.g. ["one", "two"]')
     if "" in value:
         raise Misfit("an empty text in the list", remedy="take it out")
+    twice = next((text for number, text in enumerate(value) if text in value[:number]), None)
+    if twice is not None:
+        raise Misfit(f'"{twice}" stands twice in the list', remedy="take one of them out")
     return tuple(value)
 
 
@@ -87,6 +90,27 @@ def _patterns(value: object) -> tuple[str, ...]:
             raise Misfit(
                 f'"{text}" can never fit: paths are relative to the root', remedy=f'write "{text.lstrip("/") or "*"}"'
             )
+        if _is_open(text):
+            raise Misfit(f'"{text}" has a bracket without its partner', remedy="write [[] for a bracket itself")
+    return texts
+
+
+def _is_open(pattern: str) -> bool:
+    """Whether a bracket begins a set that never ends; a ``]`` right behind it is a member of the set."""
+    at = pattern.find("[")
+    while at >= 0:
+        first = at + (2 if pattern[at + 1 : at + 2] == "!" else 1)
+        end = pattern.find("]", first + 1)
+        if end < 0:
+            return True
+        at = pattern.find("[", end)
+    return False
+
+
+def _inclusion(value: object) -> tuple[str, ...]:
+    texts = _patterns(value)
+    if not texts:
+        raise Misfit("an empty list selects no file at all", remedy='leave it out, or write ["*"], to take every file')
     return texts
 
 
@@ -141,6 +165,7 @@ Rate = Annotated[float | None, BeforeValidator(rate_bytes_per_s)]
 Duration = Annotated[float, BeforeValidator(duration_s)]
 ClockTime = Annotated[dt.time, BeforeValidator(clock_time)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Inclusion = Annotated[tuple[str, ...], BeforeValidator(_inclusion)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 TextOrTexts = Annotated[tuple[str, ...], BeforeValidator(_text_or_texts)]
 HostName = Annotated[str, BeforeValidator(_host_name)]

@@ -16,6 +16,7 @@ from v2xsync.config.devices import DeviceDraft, judge_secrets, read_devices
 from v2xsync.config.digest import rules_digest
 from v2xsync.config.ends import Grounds, judge_ends
 from v2xsync.config.fields import PathContext, Table
+from v2xsync.config.folders import judge_folder
 from v2xsync.config.problems import Misfit, Problems, did_you_mean
 from v2xsync.config.routes import read_routes
 from v2xsync.config.schema import DeviceConfig, StationConfig, StoreConfig
@@ -65,6 +66,7 @@ class _Reading:
         store = self._store(station)
         routes = read_routes(self._named_tables("routes"), drafts, store, self.problems)
         ends = self._ends(station, drafts, store, routes)
+        self._judge_folders(station, store)
         zone = self._zone(station)
         limits = (self._section("limits", LimitsTable) or LimitsTable()).steps()
         keys = read_keys(self.raw.get("keys", {}), self.problems)
@@ -130,6 +132,12 @@ class _Reading:
         routes = self.raw.get("routes", {})
         tables = routes.values() if isinstance(routes, Mapping) else ()
         return any(isinstance(table, Mapping) and table.get("stage", True) is not False for table in tables)
+
+    def _judge_folders(self, station: StationTable, store: StoreConfig) -> None:
+        judge_folder("station.state", self._state(station), self.problems)
+        judge_folder("station.logs", station.logs, self.problems)
+        if "store" in self.raw:
+            judge_folder("store.directory", store.directory, self.problems)
 
     def _zone(self, station: StationTable) -> ZoneInfo:
         if not station.timezone:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from v2xsync.config.fields import ClockTime, Duration, ElementsValue, Patterns, Table, TextOrTexts, Texts
+from v2xsync.config.fields import ClockTime, Duration, ElementsValue, Inclusion, Patterns, Table, TextOrTexts, Texts
 from v2xsync.config.problems import Misfit, did_you_mean
 from v2xsync.model.items import Proof
 from v2xsync.model.rules import After, ElementRules, ReadyRule
@@ -145,7 +145,7 @@ class RouteTable(Table):
     sources: Texts = Field(alias="from")
     targets: Texts = Field(default=(), alias="to")
     stage: bool = True
-    include: Patterns = ("*",)
+    include: Inclusion = ("*",)
     exclude: Patterns = ()
     elements: ElementsValue | None = None
     ready: ReadyTable = ReadyTable()

@@ -32,6 +32,8 @@ def _bandwidth(value: object) -> object:
     if isinstance(value, str):
         rate_bytes_per_s(value)
         return [{"from": "00:00", "rate": value}]
+    if value == []:
+        raise Misfit("no rate is written", remedy='leave it out, or write e.g. "2 MB/s"')
     return value
 
 

@@ -242,7 +242,11 @@ class LineList(Toned, Generic[R], can_focus=True):
         if index < len(self.rows):
             return self._draw_row(index, y, self._ink)
         empty = not self.rows and y == min(1, self.size.height - 1)
-        return Painted((Piece("  "), *self.look.empty(self._ink)) if empty else BLANK)
+        return Painted((Piece("  "), *self._nothing(self._ink)) if empty else BLANK)
+
+    def _nothing(self, ink: Ink) -> Line:
+        """What stands where no row does: there is none, or the filter hides them all."""
+        return (Piece("the filter hides all rows", "quiet"),) if self._given else self.look.empty(ink)
 
     def _draw_row(self, index: int, y: int, ink: Ink) -> Painted:
         room = self.size.width - 2

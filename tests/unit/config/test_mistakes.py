@@ -53,6 +53,14 @@ STORE = 'directory = "store"'
 TWIN = '[devices.clay2]\ntype = "sftp"\nhost = "10.1.2.3"\nusername = "collector"\nroot = "{root}"\n'
 
 MISTAKES = [
+    Mistake("nothing included", more("include = []"), "routes.all.include", '["*"]'),
+    Mistake("open bracket", more('include = ["a[b]", "["]'), "routes.all.include", "[[]"),
+    Mistake("open bracket left out", more('exclude = ["[!]"]'), "routes.all.exclude", "[[]"),
+    Mistake("a target twice", swap(TO, 'to = ["office", "office"]'), "routes.all.to", "take one of them out"),
+    Mistake("no rate at all", more("[limits]\nbandwidth = []"), "limits.bandwidth", '"2 MB/s"'),
+    Mistake("state in a kernel's tree", swap('state = "state"', 'state = "/proc/x"'), "station.state", "on a disk"),
+    Mistake("store below a file", swap(STORE, 'directory = "v2xsync.toml/x"'), "store.directory", "name a folder"),
+    Mistake("store in a file", swap(STORE, 'directory = "v2xsync.toml"'), "store.directory", "name a folder"),
     Mistake("unknown section", more('[device.x]\ntype = "local"\n'), "device", 'did you mean "devices"?'),
     Mistake("unknown station key", swap('state = "state"', 'sate = "state"'), "station.sate", 'did you mean "state"?'),
     Mistake("unknown device key", swap("username", "tiemout = 5\nusername"), "devices.clay.tiemout", '"timeout"'),

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from v2xsync.model.views import QueueRow, TransferView, WorkState
 from v2xsync.ui import words
-from v2xsync.ui.cells import right, width_of
+from v2xsync.ui.cells import ELLIPSIS, fit, right, width_of
 from v2xsync.ui.ink import Ink, Line, Picture, Piece, joined
 from v2xsync.ui.look import Sort
 from v2xsync.ui.panes.pane import Pane
@@ -26,6 +26,11 @@ WIDE_CELLS = 124
 TAIL_CELLS = 20
 SHORT_TAIL_CELLS = 11
 WAY_CELLS = 22
+
+END_CELLS = 10
+"""Of a V2X file's name: its time and ``.csv``."""
+
+LEAST_SOURCE_CELLS = 3
 
 
 def key_of(row: Work) -> Hashable:
@@ -57,7 +62,7 @@ class QueueLook:
         face = face_of(row, ink)
         if width < MEDIUM_CELLS:
             cells = TAIL_CELLS if width >= NARROW_CELLS else SHORT_TAIL_CELLS
-            name = ink.cell(_name(row), width - 3 - cells, cut="middle")
+            name = ink.cell(label(row, width - 3 - cells), width - 3 - cells, cut="middle")
             return (ink.sign(face), name, Piece(" "), *tail(row, ink, face, cells))
         way = self._way(row, ink, WAY_CELLS)
         if width < WIDE_CELLS:
@@ -132,6 +137,22 @@ def _reason(row: QueueRow, ink: Ink, width: int) -> Piece:
     when = "" if row.next_at is None or row.next_at <= ink.moment.now else ink.moment.when(row.next_at)
     tries = f"try {row.tries + 1}" if row.tries else ""
     return ink.cell(ink.gap.join(part for part in (when, tries, row.reason) if part), width, "quiet")
+
+
+def label(row: Work, width: int) -> str:
+    """Return the file's name, shortened to `width` cells so that its source, its element and its end can be told.
+
+    ``market-11th_spatLog_11202026_124435.csv`` becomes ``market-…_spat…124435.csv``.
+    """
+    name = _name(row)
+    prefix = f"{row.source}_"
+    element, under, rest = name.removeprefix(prefix).partition("_")
+    if width_of(name) <= width or not under or not name.startswith(prefix):
+        return name
+    end = rest[-min(len(rest), END_CELLS) :]
+    middle = f"_{element.removesuffix('Log')}{ELLIPSIS}"
+    room = min(width - width_of(middle + end), width_of(row.source))
+    return f"{fit(row.source, room)}{middle}{end}" if room >= LEAST_SOURCE_CELLS else name
 
 
 def _name(row: Work) -> str:
