@@ -13,11 +13,10 @@ import pytest
 
 from v2xsync.cli.arguments import DEMO_PARTS
 from v2xsync.cli.main import main
-from v2xsync.config.device_options import DEVICE_TYPES
 from v2xsync.config.load import load
 from v2xsync.sim.alone import PARTS, Alone
 
-SERVED = {"ftp": 10, "sftp": 10, "writer": 2}
+SERVED = {"ftp": 10, "sftp": 10, "writer": 2, "drone": 4}
 """Parts that files come from, and how many wait there at the start."""
 
 
@@ -36,8 +35,6 @@ def test_the_parts_of_the_command_line_are_those_that_there_are() -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_snippet_is_a_config_that_we_take(part: str, tmp_path: Path) -> None:
-    if part == "drone" and "mavftp" not in DEVICE_TYPES:
-        pytest.skip("no mavftp devices yet")
     with Alone(part) as alone:
         folder = alone.folder
         config = load(station(tmp_path, alone.config, part), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import threading
 import time
 import tomllib
@@ -36,9 +37,8 @@ def test_config_names_every_machine_with_its_real_address_and_host_key():
     with Site(QUICK) as site:
         config = tomllib.loads(site.config_path.read_text(encoding="utf-8"))
         devices = config["devices"]
-        assert {"clay-11th", "market-10th", "collector", "flash", "office", "disk", "px4-logs", "ingest"} <= set(
-            devices
-        )
+        intersections, targets = {"clay-11th", "market-10th"}, {"office", "disk", "px4-logs", "ingest"}
+        assert set(devices) == intersections | {"drone", "collector", "flash"} | targets
         for place in site.places:
             told = devices[place.name]
             session = paramiko.Transport((told["host"], told["port"]))
@@ -66,6 +66,16 @@ def test_traffic_grows_and_rolls_over_by_the_clock_that_was_given():
         now[0] += dt.timedelta(seconds=3)
         assert eventually((intersection.archive / live.name).is_dir)
         assert eventually(lambda: intersection.live is not None and intersection.live.name.endswith("_120006"))
+
+
+def test_the_drone_reports_where_the_config_listens():
+    with Site(QUICK) as site:
+        told = tomllib.loads(site.config_path.read_text(encoding="utf-8"))["devices"]["drone"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as station:
+            station.bind(("127.0.0.1", int(told["connection"].rpartition(":")[2])))
+            station.settimeout(20)
+            assert station.recv(300)[:1] == b"\xfd"
+        assert len(list((site.folder / "drone").joinpath(told["root"].strip("/")).rglob("*.ulg"))) == 3
 
 
 def test_the_flash_drive_is_there_at_first_goes_and_comes_back_with_more():

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from v2xsync.sim import site_config
+from v2xsync.sim.drone.flight import FlightPlan
+from v2xsync.sim.drone.radio import free_port
+from v2xsync.sim.drone.vehicle import Drone, DroneRules
 from v2xsync.sim.flash_drive import FlashDrive
 from v2xsync.sim.form_server import COLLECT, UPLOAD, FormServer
 from v2xsync.sim.intersection import Intersection
@@ -55,6 +58,11 @@ class SiteRules:
     """Pictures of each flight that the flash drive brings."""
     plugged_in: dt.timedelta = dt.timedelta(seconds=40)
     pulled_out: dt.timedelta = dt.timedelta(seconds=20)
+    drone: DroneRules = field(
+        default_factory=lambda: DroneRules(
+            flights=3, plan=FlightPlan(first_s=45, every_s=75, flight_s=15), loss=0.01, burst_bytes_s=250_000
+        )
+    )
     tick_s: float = 0.5
     """How often everything moves on."""
     seed: int = 11
@@ -120,6 +128,7 @@ class Site:
             self.folder / "collector", self._chance("minutes"), period=self.rules.minute
         )
         self.flash: Final = FlashDrive(self.folder / "flash", self._chance("pictures"))
+        self.drone: Final = Drone(self.folder / "drone", self.rules.drone, station=free_port(), clock=clock)
 
     def start(self) -> None:
         """Fill the archives, start the servers, write the config, let the traffic run."""
@@ -168,6 +177,7 @@ class Site:
             lines.append(f"  source  {place.name:<16} sftp on {place.server.host}:{place.server.port}{note}")
         return [
             *lines,
+            f"  source  drone            mavlink from udp {self.drone.host}:{self.drone.port}  (armed now and then)",
             f"  source  collector        writes {self.collector.folder}",
             f"  source  flash            comes and goes at {self.flash.mount}",
             f"  store   {self.store}",
@@ -180,6 +190,7 @@ class Site:
 
     def _machines(self) -> Iterator[_Machine]:
         yield from (place.server for place in self.places)
+        yield self.drone
         yield self.office
         yield self.forms
 
@@ -230,6 +241,7 @@ class Site:
         tables = [
             site_config.station_table(self.folder / "state", self.store),
             *(site_config.sftp_device(place.name, place.server, archive, password) for place in self.places),
+            site_config.drone_device("drone", self.drone.station or 0),
             site_config.folder_device("collector", self.collector.folder),
             site_config.drive_device("flash", self.flash.uuid, self.flash.mount),
             site_config.sftp_device("office", self.office, "/v2x", password),
@@ -239,5 +251,6 @@ class Site:
             site_config.route("intersections", names, ["office", "disk"], *site_config.INTERSECTIONS),
             site_config.route("minutes", ["collector"], ["ingest"], *site_config.MINUTES),
             site_config.route("pictures", ["flash"], ["office"], *site_config.PICTURES),
+            site_config.route("flights", ["drone"], ["px4-logs", "disk"], *site_config.FLIGHTS),
         ]
         self.config_path.write_text("\n".join(tables), encoding="utf-8")

@@ -19,6 +19,13 @@ Address = tuple[str, int]
 _MOST_DATAGRAM: Final = 65_535
 
 
+def free_port() -> int:
+    """Return a UDP port on loopback that nobody has now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        trial.bind((LOOPBACK, 0))
+        return int(trial.getsockname()[1])
+
+
 class Radio:
     """A bound socket; `loss` is the share of datagrams that vanish, in each direction."""
 
