@@ -8,8 +8,14 @@ from collections import defaultdict
 import pytest
 
 from tests import real
+from tests.contract.table import ContractTable
 
 MISSING = "needs the real "
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Plug the contract's closing table in."""
+    config.pluginmanager.register(ContractTable(), "v2xsync-contract-table")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,9 +1,14 @@
-"""The closing table of a test run: which adapter passed which check of the contract against which server."""
+"""The closing table of a test run: which adapter passed the checks of the contract against which server.
+
+It is plugged in where the tests' own folder is: with several processes the one that prints collects nothing itself, and
+would never come to know of a plug deeper down.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 import pytest
@@ -12,6 +17,8 @@ PROPERTY = "v2xsync-contract"
 """Name of the property that carries (adapter, server, check) from the test to the report, across processes too."""
 
 Who = tuple[str, str]
+
+MISSING_SERVER = "needs the real "
 
 _MARKS = {"passed": "ok", "skipped": "-", "failed": "FAIL"}
 _WORST_FIRST = ("failed", "passed", "skipped")
@@ -43,31 +50,42 @@ class ContractTable:
             self.reasons[adapter, server][_reason(report)].add(check)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the section "contract"."""
+        """Print the section "contract": a row for each adapter and server; with ``-v`` also one for each check."""
         columns = sorted({who for row in self.results.values() for who in row})
         if not columns:
             return
         terminalreporter.section("contract")
-        for line in self.lines(columns):
+        for line in self.rows(columns):
+            terminalreporter.write_line(line)
+        for line in self.matrix(columns) if terminalreporter.config.get_verbosity() > 0 else ():
             terminalreporter.write_line(line)
 
-    def lines(self, columns: list[Who]) -> Iterable[str]:
-        """The table: a legend of columns, a row for each check, and why some were skipped."""
+    def rows(self, columns: list[Who]) -> Iterable[str]:
+        """Adapter, server, and how many checks passed, were skipped or failed; below, which were skipped and why."""
+        yield f"{'adapter':<9}{'server':<38}{'passed':>7}{'skipped':>9}{'failed':>8}"
+        for who in columns:
+            counts = self._counts(who)
+            yield f"{who[0]:<9}{who[1]:<38}{counts['ok']:>7}{counts['-']:>9}{counts['FAIL']:>8}"
+            for reason, checks in sorted(self.reasons[who].items()):
+                yield from _told_why(reason, sorted(checks))
+
+    def matrix(self, columns: list[Who]) -> Iterable[str]:
+        """A row for each check, a column for each adapter and server."""
         letters = {who: chr(ord("A") + number) for number, who in enumerate(columns)}
-        for who, letter in letters.items():
-            yield f"{letter} = {who[0]} against {who[1]}: {self._count(who)}"
+        yield ", ".join(f"{letter} = {who[0]} against {who[1]}" for who, letter in letters.items())
         yield f"{'':<76}" + "".join(f"{letters[who]:>5}" for who in columns)
         for check, row in self.results.items():
             yield f"{check[:75]:<76}" + "".join(f"{_cell(row.get(who, set())):>5}" for who in columns)
-        for who in columns:
-            for reason, checks in sorted(self.reasons[who].items()):
-                yield f"skipped in {letters[who]}, {reason}: {len(checks)} checks"
 
-    def _count(self, who: Who) -> str:
-        counts: dict[str, int] = defaultdict(int)
-        for row in self.results.values():
-            counts[_cell(row.get(who, set()))] += 1
-        return ", ".join(f"{counts[mark]} {word}" for word, mark in _MARKS.items() if counts[mark])
+    def _counts(self, who: Who) -> Counter[str]:
+        return Counter(_cell(row[who]) for row in self.results.values() if who in row)
+
+
+def _told_why(reason: str, checks: Sequence[str]) -> Iterable[str]:
+    """Which checks were skipped for that reason; a server that is missing skips them all, and is told in one line."""
+    if reason.startswith(MISSING_SERVER):
+        return [f"    {reason}: all of them"]
+    return wrap(f"{reason}: {'; '.join(checks)}", 116, initial_indent="    - ", subsequent_indent="      ")
 
 
 def _cell(outcomes: set[str]) -> str:
