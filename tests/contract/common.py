@@ -89,6 +89,10 @@ class OnTarget(Contract):
         need(capability="probeable", there=target.capabilities.probeable)
 
     @pytest.fixture
+    def replacing(self, target: Target) -> None:
+        need(capability="replaces", there=target.capabilities.replaces)
+
+    @pytest.fixture
     def resumable(self, target: Target) -> None:
         need(capability="resumable_write", there=target.capabilities.resumable_write)
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from tests.contract.far import FarSide, FolderFarSide
 from tests.contract.fetch_checks import Fetching
 from tests.contract.source_checks import Listings, Pruning, Removals, SourceSessions
-from tests.contract.target_checks import Proving, Resuming, Sending, Sweeping, TargetSessions
+from tests.contract.target_checks import Proving, Replacing, Resuming, Sending, Sweeping, TargetSessions
 
 __all__ = ["FarSide", "FolderFarSide", "SourceContract", "TargetContract"]
 
@@ -30,5 +30,5 @@ class SourceContract(SourceSessions, Listings, Fetching, Removals, Pruning):
     """Every promise of the port `Source`."""
 
 
-class TargetContract(TargetSessions, Sending, Resuming, Proving, Sweeping):
+class TargetContract(TargetSessions, Sending, Replacing, Resuming, Proving, Sweeping):
     """Every promise of the port `Target`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -30,6 +31,11 @@ def plan(path: str, data: bytes, token: int = 0, *, resume: bool = True, known: 
     sha256 = hashlib.sha256(data).hexdigest() if known else ""
     partial = partial_beside(path, f"st-{token}")
     return SendRequest(token, path, partial, len(data), WHEN_NS + 60 * NS_PER_S, sha256, resume)
+
+
+def successor(path: str, data: bytes) -> SendRequest:
+    """A request to put `data` in the place of our earlier file."""
+    return replace(plan(path, data, resume=False), replaces=True)
 
 
 def send(target: Target, files: Mapping[str, bytes]) -> Contents:
@@ -227,6 +233,36 @@ class Sending(OnTarget):
         with bounded_memory(self.memory_bound_bytes + (2 * size if far.in_memory else 0)):
             target.send([SendRequest(0, "big.bin", ".v2xsync-st-0.part", size)], feed)
         assert feed.sent[0].size == size
+
+
+class Replacing(OnTarget):
+    """A file of ours that grows: its next version takes its place in one step."""
+
+    def test_our_earlier_file_gives_way_to_its_next_version(
+        self, far: FarSide, target: Target, replacing: None
+    ) -> None:
+        for data in (b"one\n", b"one\ntwo\n", b""):
+            feed = Contents({0: data})
+            target.send([successor("sums/day.txt", data)], feed)
+            assert feed.errors == {}
+            assert far.look("sums/day.txt") == data
+        assert far.listing() == {"sums", "sums/day.txt"}
+
+    def test_it_is_never_seen_in_parts(self, far: FarSide, target: Target, replacing: None) -> None:
+        """Invariant 3, for readers who look while it is written."""
+        send(target, {"a.bin": b"before"})
+        seen: list[bytes | None] = []
+        feed = Contents({0: content(MIB)}, lambda token, offset: seen.append(far.look("a.bin")))
+        target.send([successor("a.bin", content(MIB))], feed)
+        assert set(seen) == {b"before"}
+        assert far.look("a.bin") == content(MIB)
+
+    def test_it_takes_the_place_of_no_folder(self, far: FarSide, target: Target, replacing: None) -> None:
+        far.plant("a.csv/inner", b"x")
+        feed = Contents({0: b"new"})
+        target.send([successor("a.csv", b"new")], feed)
+        assert isinstance(feed.errors[0], ItemError)
+        assert far.look("a.csv/inner") == b"x"
 
 
 class Resuming(OnTarget):

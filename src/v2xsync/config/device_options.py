@@ -335,6 +335,8 @@ class DeviceFacts:
     """The strongest proof of a fetch from it."""
     delivery_proof: Proof = Proof.HASH
     """The strongest proof of a delivery to it."""
+    takes_manifests: bool = True
+    """A file of ours there can be replaced by its next version."""
 
     @property
     def default_fetch(self) -> Schedule:
@@ -354,9 +356,9 @@ DEVICE_TYPES: Final[Mapping[str, DeviceType]] = {
     "local": DeviceType(LocalOptions, DeviceFacts(arrival=True, read_in_place=True)),
     "disk": DeviceType(DiskOptions, DeviceFacts(arrival=True, read_in_place=True)),
     "sftp": DeviceType(SftpOptions, DeviceFacts()),
-    "irods": DeviceType(IrodsOptions, DeviceFacts()),
+    "irods": DeviceType(IrodsOptions, DeviceFacts(takes_manifests=False)),
     "ftp": DeviceType(FtpOptions, DeviceFacts()),
     "webdav": DeviceType(WebdavOptions, DeviceFacts()),
-    "mavftp": DeviceType(MavftpOptions, DeviceFacts(can_be_target=False, arrival=True)),
-    "post": DeviceType(PostOptions, DeviceFacts(can_be_source=False, delivery_proof=Proof.ACK)),
+    "mavftp": DeviceType(MavftpOptions, DeviceFacts(can_be_target=False, arrival=True, takes_manifests=False)),
+    "post": DeviceType(PostOptions, DeviceFacts(can_be_source=False, delivery_proof=Proof.ACK, takes_manifests=False)),
 }

@@ -155,6 +155,7 @@ class RouteTable(Table):
     deliver: ScheduleTable | None = None
     remove: RemoveTable = RemoveTable()
     expect: Duration | None = None
+    manifests: bool = False
     duplicates: Literal["hold", "allow"] = "hold"
 
     def element_rules(self) -> ElementRules | None:

@@ -133,6 +133,8 @@ class RouteDraft:
         self._judge_removal(sources, targets)
         if not self._table.stage:
             self._judge_streaming(sources, targets)
+        if self._table.manifests and not any(self._around.known(name).takes_manifests for name in targets):
+            self._add("manifests", "no target of this route takes manifests", "take it out, or name another target")
 
     @property
     def _layout(self) -> str:
@@ -222,6 +224,7 @@ class RouteDraft:
             deliver=table.deliver.schedule() if table.deliver is not None else Arrival(),
             remove=self._remove_rule(),
             expect_s=table.expect,
+            manifests=table.manifests,
             duplicates=table.duplicates == "allow",
         )
 

@@ -50,6 +50,8 @@ class Capabilities:
     resumable_write: bool = False
     atomic_rename: bool = False
     """A partial becomes the final name in one step that never overwrites."""
+    replaces: bool = False
+    """A file of ours at the target may give way to its next version in one step (`SendRequest.replaces`)."""
     server_digests: tuple[str, ...] = ()
     """Algorithms of digests that the device itself computes over stored content."""
     fetch_proof: Proof = Proof.HASH
@@ -221,6 +223,8 @@ class SendRequest:
     """A partial of the same name may be continued if its last bytes match."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Layout fields of the item (source, element, name, ...) for forms and metadata."""
+    replaces: bool = False
+    """What stands at `path` is an earlier version of ours, as the engine has just made sure, and gives way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +302,10 @@ class Target(Protocol):
     def send(self, requests: Iterable[SendRequest], feed: Feed) -> None:
         """Write each file to its partial name, make it durable as far as the protocol can, then give it its final name.
 
-        Makes missing parent folders. Never overwrites a final name (NameTaken). `requests` is drawn lazily; each drawn
-        request ends in exactly one of `feed.done`, `feed.failed`, or an exception from `send` itself. A connection lost
-        after the commit was asked for is OutcomeUnknown for that file.
+        Makes missing parent folders. Never overwrites a final name (NameTaken) but where the request says `replaces`,
+        and then only a file. `requests` is drawn lazily; each drawn request ends in exactly one of `feed.done`,
+        `feed.failed`, or an exception from `send` itself. A connection lost after the commit was asked for is
+        OutcomeUnknown for that file.
         """
 
     def prove(self, requests: Iterable[ProveRequest]) -> Iterator[tuple[int, Proven | ItemError]]:

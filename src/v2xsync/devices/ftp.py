@@ -114,6 +114,7 @@ class FtpDevice:
             deletes=True,
             resumable_read=continues,
             resumable_write=continues,
+            replaces=True,
             server_digests=("sha256",) if server is not None and server.hashes else (),
             mtime_step_s=1.0 if timed else _MINUTE_S,
             case_sensitive=server is None or not server.is_windows,
@@ -270,7 +271,8 @@ class FtpDevice:
 
     def _send(self, request: SendRequest, feed: Feed) -> str:
         check_names(request)
-        self._require_free(request.path)
+        if not request.replaces:
+            self._require_free(request.path)
         there = self._continued(request, feed)
         feed.progress(request.token, there or 0)
         if there is None or there < request.size:
@@ -370,12 +372,14 @@ class FtpDevice:
 
     def _name(self, request: SendRequest, feed: Feed) -> str:
         """Rename; return how. Raises NameTaken, ItemError."""
-        self._require_free(request.path)
+        if not request.replaces:
+            self._require_free(request.path)
         reply = self._ask("RNFR", request.partial)
         if reply.code == 350:
             reply = self._commit(request, feed)
         if not reply.good:
-            self._require_free(request.path)
+            if not request.replaces:
+                self._require_free(request.path)
             raise self._trouble(request.path, reply, "give it its final name")
         return "checked rename"
 

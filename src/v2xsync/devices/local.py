@@ -134,6 +134,7 @@ class LocalDevice:
             resumable_read=True,
             resumable_write=True,
             atomic_rename=True,
+            replaces=True,
             mtime_step_s=options.step_ns / NS_PER_S,
             fat_times=options.fat_times,
             case_sensitive=options.case_sensitive,
@@ -345,7 +346,7 @@ class LocalDevice:
             check_names(request)
             *parts, name = request.path.split("/")
             with self._writing(request.path), self._root.folder(parts, make=True) as folder:
-                if folder.has(name):
+                if folder.has(name) and not request.replaces:
                     raise NameTaken(request.path, "the name is taken")
                 batch.ready.append((request, self._write_partial(folder, request, feed)))
         except ItemError as error:
@@ -442,7 +443,8 @@ class LocalDevice:
         """Give the partial its final name, or report why not."""
         try:
             with self._writing(request.path), self._root.folder(_parts(_folder_of(request.path))) as folder:
-                folder.rename(_name_of(request.partial), _name_of(request.path))
+                name = folder.replace if request.replaces else folder.rename
+                name(_name_of(request.partial), _name_of(request.path))
         except ItemError as error:
             feed.failed(request.token, error)
             return False

@@ -53,6 +53,7 @@ MEMORY = Capabilities(
     resumable_read=True,
     resumable_write=True,
     atomic_rename=True,
+    replaces=True,
     mtime_step_s=1e-9,
 )
 """Everything that a good disk can do."""
@@ -64,7 +65,7 @@ UNTIMED = replace(MEMORY, mtime_step_s=None, exclusive=True, max_parallel=1, hot
 """A device that tells no times and talks to one session only, as an autopilot does."""
 
 ACKNOWLEDGING = replace(
-    MEMORY, source=False, deletes=False, resumable_write=False, atomic_rename=False, probeable=False,
+    MEMORY, source=False, deletes=False, resumable_write=False, atomic_rename=False, replaces=False, probeable=False,
     mtime_step_s=None, delivery_proof=Proof.ACK,
 )  # fmt: skip
 """A target that takes files and can never be asked again, as an upload form does."""
@@ -311,7 +312,7 @@ class MemoryDevice:
     # -- writing
 
     def _send(self, request: SendRequest, feed: Feed) -> Sent:
-        self._check_free(request.path)
+        self._check_free(request)
         partial, position = self._continue(request, feed)
         for offset, piece in pieces_from(request, position, feed):
             self._append(partial, piece)
@@ -320,15 +321,16 @@ class MemoryDevice:
             partial.mtime_ns = self.disk.now_ns if request.mtime_ns is None else request.mtime_ns
             if Lie.TRUNCATE in self._lies:
                 partial.content = partial.content[:-1]
-            self.disk.rename(request.partial, request.path)
+            self.disk.rename(request.partial, request.path, replacing=request.replaces)
             if Lie.FORGET in self._lies:
                 self.disk.drop(request.path)
         return Sent(request.size, "memory rename")
 
-    def _check_free(self, path: str) -> None:
+    def _check_free(self, request: SendRequest) -> None:
         with self._lock():
-            if self.disk.find(path) is not None:
-                raise NameTaken(path, "the name is taken")
+            there = self.disk.find(request.path)
+            if there is not None and not (request.replaces and there.kind is Kind.FILE):
+                raise NameTaken(request.path, "the name is taken")
 
     def _continue(self, request: SendRequest, feed: Feed) -> tuple[Node, int]:
         """The partial, emptied unless it may be continued, and the position to go on from."""

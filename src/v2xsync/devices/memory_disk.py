@@ -108,9 +108,9 @@ class MemoryDisk:
             raise ItemRefused(path, "something that is no file has this name")
         return node
 
-    def rename(self, old: str, new: str) -> None:
-        """Give a file another name, where that is free (NameTaken)."""
-        if self._key(new) in self._nodes:
+    def rename(self, old: str, new: str, *, replacing: bool = False) -> None:
+        """Give a file another name, where that is free (NameTaken) or `replacing` what has it."""
+        if self._key(new) in self._nodes and not replacing:
             raise NameTaken(new, "the name is taken")
         node = self._nodes.pop(self._key(old))
         node.path = new

@@ -78,6 +78,10 @@ class Folder:
         """Give `old` the name `new`; FileExistsError where that is taken."""
         durable.rename_noreplace(self.at(old), self.at(new), folder_fd=self.fd)
 
+    def replace(self, old: str, new: str) -> None:
+        """Give `old` the name `new`; a file of that name gives way in one step."""
+        os.replace(self.at(old), self.at(new), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
     def set_time(self, name: str, mtime_ns: int) -> None:
         """Set both times of a file."""
         os.utime(self.at(name), ns=(mtime_ns, mtime_ns), dir_fd=self.fd, follow_symlinks=self.fd is None)

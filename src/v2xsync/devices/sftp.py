@@ -47,7 +47,7 @@ from v2xsync.devices.ssh.paths import Root, kind_of, name_of
 from v2xsync.devices.ssh.pipeline import Job, Pipeline, Steps, ask
 from v2xsync.devices.ssh.reading import Abandoned, Reading
 from v2xsync.devices.ssh.refusals import refusal
-from v2xsync.devices.ssh.server import STATVFS, Server, learn_server
+from v2xsync.devices.ssh.server import POSIX_RENAME, STATVFS, Server, learn_server
 from v2xsync.devices.ssh.writing import Writing, free_bytes
 from v2xsync.errors import ItemChanged, ItemError, ItemRefused, V2xSyncError
 from v2xsync.model.items import Entry, Kind, Proof, Unlistable
@@ -379,6 +379,7 @@ def _capabilities(options: SftpOptions, server: Server | None) -> Capabilities:
         resumable_read=True,
         resumable_write=True,
         atomic_rename=server is not None and server.rename_never_overwrites,
+        replaces=server is None or server.offers(POSIX_RENAME),
         server_digests=("sha256",) if server is not None and server.checks_files else (),
         pipelined=True,
         max_parallel=options.max_parallel,

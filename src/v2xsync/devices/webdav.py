@@ -104,6 +104,7 @@ class WebdavDevice:
             resumable_read=True,
             resumable_write=self._continues(),
             atomic_rename=True,
+            replaces=True,
             max_parallel=self._options.max_parallel,
         )
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from v2xsync.devices.base import ArrivalHints, Berth
+from v2xsync.engine.checksums import Checksums
 from v2xsync.engine.claims import Claims
 from v2xsync.engine.clock import Clock
 from v2xsync.engine.committer import Arrived, Committer
@@ -134,9 +135,11 @@ class Crew:
     def _enrol_target(self, facts: DeviceFacts) -> None:
         can, sitting = facts.capabilities, self.station.item_patience.sitting
         claims: Claims[DeliveryTask] = Claims(lambda task: task.delivery_id, sitting)
-        for _ in range(1 if can.pipelined or can.exclusive else can.max_parallel):
-            sources = StreamSources(self._sessions)
-            self._worker(facts.name, [Uploader(self.station, facts.name, sources, claims)])
+        wanted = can.replaces and any(r.manifests and facts.name in r.targets for r in self.station.routes.values())
+        for number in range(1 if can.pipelined or can.exclusive else can.max_parallel):
+            uploader = Uploader(self.station, facts.name, StreamSources(self._sessions), claims)
+            first = wanted and number == 0
+            self._worker(facts.name, [uploader, Checksums(self.station, facts.name)] if first else [uploader])
 
     def _worker(self, device: str, roles: Sequence[Role]) -> None:
         names = [role.name for role in roles]

@@ -84,6 +84,8 @@ class Station:
     """Set to start nothing new."""
     causes: list[Cause] = field(default_factory=list)
     """Collected in `--once`; appended under the interpreter's own lock, read at the end."""
+    untold: set[tuple[str, str]] = field(default_factory=set)
+    """(target, route) with receipts that the target's own manifest does not tell yet; under the interpreter's lock."""
     bells: dict[tuple[str, str], list[Bell]] = field(default_factory=dict)
     """(role, device) -> bells; complete before the first thread starts."""
     failure: list[V2xSyncError] = field(default_factory=list)
@@ -127,6 +129,13 @@ class Station:
         for device in devices:
             for bell in self.bells.get((role, device), ()):
                 self.muster.ring(bell)
+
+    def tell_target(self, target: str, routes: Collection[str]) -> None:
+        """Deliveries of these routes ended: the manifests that they want at `target` are looked at."""
+        wanted = {(target, route) for route in routes if self.routes[route].manifests}
+        if wanted:
+            self.untold.update(wanted)
+            self.ring("checksums", [target])
 
     # -- trouble
 

@@ -302,6 +302,7 @@ class Uploader:
                 self._station.board.tell(Level.WARNING, parcel.note, device=self._target, item_id=parcel.task.item_id)
         tell_done(self._station.board, "delivered", ((self._target, p.task.path, p.task.size) for p in good))
         self._setbacks.write([(p.task, p.error) for p in batch.parcels.values() if p.error is not None])
+        self._station.tell_target(self._target, {parcel.task.route for parcel in batch.parcels.values()})
         if good:
             self._station.ring("remover", {parcel.task.source for parcel in good})
             self._station.ring("remover", ["store"])

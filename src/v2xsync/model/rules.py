@@ -87,6 +87,8 @@ class Route:
     deliver: Schedule = Arrival()
     remove: RemoveRule = RemoveRule()
     expect_s: float | None = None
+    manifests: bool = False
+    """Targets that take one get a ``SHA256SUMS`` file for each date."""
     duplicates: bool = False
     """`duplicates = "allow"`: a delivery with a lost answer may be sent again."""
 

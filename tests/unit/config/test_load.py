@@ -27,6 +27,7 @@ def test_defaults_lose_nothing(load_text: LoadText, good: str, tmp_path: Path) -
     assert route.ready.locks == ("{name}.lock", "{name}.part", "{name}.tmp")
     assert config.state == tmp_path / "state"
     assert not route.duplicates
+    assert not route.manifests
 
 
 def test_relative_paths_lie_beside_the_config_and_a_tilde_at_home(

@@ -368,6 +368,19 @@ def test_a_proof_that_a_device_cannot_give_names_its_strongest(
     assert 'its strongest is "size"' in caught.value.remedy
 
 
+def test_manifests_need_a_target_that_takes_them(load_text: LoadText) -> None:
+    """A form can never replace a file, and a route without a target has no place for one."""
+    assert load_text(GOOD + "manifests = true").routes[0].manifests
+    form = GOOD.replace(
+        'type = "local"\ndirectory = "office"', 'type = "post"\nurl = "https://example.org/"\nform = "raw"'
+    )
+    assert form != GOOD
+    for text in (form, GOOD.replace(TO, "")):
+        with pytest.raises(ConfigErrors) as caught:
+            load_text(text + "manifests = true")
+        assert caught.value.key == "routes.all.manifests"
+
+
 def test_devices_that_can_be_only_one_end_are_refused_at_the_other(
     load_text: LoadText, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,26 +108,27 @@ class Sending:
         """Send it. Raises ItemErrors for the file (NameTaken, OutcomeUnknown, ...) and DeviceErrors for the server."""
         check_names(request)
         if request.size >= FIRST_PIECE or not request.resume:
-            self._require_free(request.path)
+            self._require_free(request)
         self._make_folder(request.path.rpartition("/")[0])
         try:
             request = self._written(request)
         except _OtherEnding:
             request = self._written(request)
         self._require_size(request)
-        self._require_free(request.path)
+        self._require_free(request)
         self._move(request)
         self._require_name(request.path)
         return Sent(request.size, "its size asked for, then moved")
 
     # -- before
 
-    def _require_free(self, path: str) -> None:
+    def _require_free(self, request: SendRequest) -> None:
         try:
-            self._line.look(path)
+            there = self._line.look(request.path)
         except ItemMissing:
             return
-        raise NameTaken(path, "the name is taken")
+        if there.is_folder or not request.replaces:  # a MOVE that overwrites takes whole folders away, on wsgidav
+            raise NameTaken(request.path, "the name is taken")
 
     def _make_folder(self, folder: str) -> None:
         """Make `folder` and what is missing above it."""
@@ -276,7 +277,7 @@ class Sending:
             raise IntegrityError(request.path, what, expected=f"{request.size} bytes", got=got)
 
     def _move(self, request: SendRequest) -> None:
-        headers = {"Destination": self._line.place.url(request.path), "Overwrite": "F"}
+        headers = {"Destination": self._line.place.url(request.path), "Overwrite": "T" if request.replaces else "F"}
         try:
             with self._line.answer("MOVE", request.partial, heavy=request.size, headers=headers) as response:
                 if response.status_code in DONE:

@@ -71,7 +71,7 @@ class Writing:
         if isinstance(opened, wire.Status) and opened.code == wire.NO_SUCH_FILE:
             yield from self._make_folders(request.path)
             taken, opened = yield from ask_all(look, new)
-        if isinstance(taken, wire.Attrs):
+        if isinstance(taken, wire.Attrs) and not request.replaces:
             yield from self._drop(opened, partial)
             raise NameTaken(request.path, "something stands under this name already")
         if isinstance(opened, wire.Handle):
@@ -220,7 +220,9 @@ class Writing:
     # --- its name ----------------------------------------------------------------------------------------------------
 
     def _name(self, request: SendRequest, partial: bytes, final: bytes) -> Steps[str]:
-        """Rename without ever overwriting; return how. Raises NameTaken, ItemError."""
+        """Rename without ever overwriting (but for `replaces`); return how. Raises NameTaken, ItemError."""
+        if request.replaces:
+            return (yield from self._take_place(request, partial, final))
         if not self._server.rename_never_overwrites:
             yield from self._check_free(request, final)
         reply = yield from self._commit(request, wire.rename(partial, final))
@@ -232,6 +234,14 @@ class Writing:
             yield from self._check_free(request, final)
             raise _refused(request.path, reply, "give it its final name")
         return "rename" if self._server.rename_never_overwrites else "checked rename"
+
+    def _take_place(self, request: SendRequest, partial: bytes, final: bytes) -> Steps[str]:
+        """Rename over an earlier version of ours, in one step."""
+        body = wire.string(partial) + wire.string(final)
+        reply = yield from self._commit(request, wire.extended(POSIX_RENAME, body))
+        if not _ok(reply):
+            raise _refused(request.path, reply, "replace our earlier file")
+        return "posix rename"
 
     def _check_free(self, request: SendRequest, final: bytes) -> Steps[None]:
         reply = yield from ask(wire.of_path(wire.LSTAT, final))
