@@ -108,6 +108,7 @@ class DiskDevice:
             resumable_read=True,
             resumable_write=True,
             atomic_rename=True,
+            replaces=True,
             mtime_step_s=FAT_STEP_NS / NS_PER_S,
             fat_times=True,
             case_sensitive=False,
