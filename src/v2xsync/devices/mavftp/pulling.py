@@ -39,6 +39,7 @@ _HELD_UP_S: Final = 0.1
 _REOPENINGS: Final = 5
 _STALE: Final = 1000
 """Packets of a burst that may still be on their way when its file is closed."""
+_TRIAL_S: Final = 0.1
 _TRIAL_BYTES: Final = 2 * PROBE * MOST_DATA
 
 
@@ -57,6 +58,8 @@ class _Read:
     request: Payload
     order: int
     sent_at: float
+    due_at: float
+    """When it is asked again."""
     tries: int = 1
 
 
@@ -93,7 +96,12 @@ class Pull:
         """Chunks to read plainly: not before when, offset, length."""
         self._burst: _Burst | None = None
         self._order = 0
-        self._base = self._newest = talk.take_sequence()
+        self._due_at = 0.0
+        self._holes = False
+        """There may be holes that nobody has asked for."""
+        self._base: int | None = None
+        """The number of the first burst: what belongs to an earlier file has a lower one."""
+        self._newest = talk.take_sequence()
         now = talk.monotonic()
         self._progress_at = self._delivered_at = self._asked_at = now
         self._reopenings = 0
@@ -122,10 +130,10 @@ class Pull:
             raise Unanswered
         self._reads.clear()
         self._todo.clear()
-        self._burst = None
+        self._burst, self._holes = None, True
         self._pace.break_off()
         self._reopen()
-        self._base = self._newest = self._talk.skip_past(self._newest + _STALE)
+        self._base, self._newest = None, self._talk.skip_past(self._newest + _STALE)
         self._progress_at = self._talk.monotonic()
 
     # --- one step ----------------------------------------------------------------------------------------------------
@@ -144,8 +152,9 @@ class Pull:
 
     def _next_look(self, now: float) -> float:
         look = now + PIECE_S
-        for read in self._reads.values():
-            look = min(look, read.sent_at + self._talk.round_trips.wait_after(read.tries))
+        if self._reads:
+            self._due_at = min(read.due_at for read in self._reads.values())
+            look = min(look, self._due_at)
         if self._burst is not None:
             look = min(look, self._burst.heard_at + self._quiet_s())
         if self._todo and len(self._reads) < self._most_reads():
@@ -158,8 +167,8 @@ class Pull:
     def _look_at_timers(self, now: float) -> None:
         if now - self._progress_at > self._talk.timeout_s:
             raise Unanswered
-        for key, read in list(self._reads.items()):
-            if now - read.sent_at >= self._talk.round_trips.wait_after(read.tries):
+        if now >= self._due_at:
+            for key, read in [pair for pair in self._reads.items() if now >= pair[1].due_at]:
                 self._send_again(key, read, now)
         burst = self._burst
         if burst is not None and now - burst.heard_at >= self._quiet_s():
@@ -189,17 +198,19 @@ class Pull:
 
     def _ask_burst(self, now: float) -> None:
         sequence = self._talk.skip_past(self._newest + 1)
+        self._base = sequence if self._base is None else self._base
         self._burst = _Burst(sequence, now, now)
         session = self._talk.session or 0
         self._send(Payload(sequence, Opcode.BURST_READ, session, MOST_DATA, offset=self._pieces.high), now)
 
     def _next_chunk(self, now: float, *, has_room: bool) -> tuple[int, int] | None:
         """The next offset and length to read plainly: holes first, then (without bursts) what was never asked for."""
-        if not self._todo and self._burst is None:
+        if self._holes and not self._todo and self._burst is None:
             self._refill()
         while self._todo and self._todo[0][0] <= now:
             _at, offset, length = self._todo.popleft()
             for start, stop in self._pieces.missing(offset, length):
+                self._holes = self._holes or stop - start < length
                 return start, stop - start
         if self._todo or self._bursting() or not has_room or self._pieces.high >= self._pieces.end:
             return None
@@ -210,27 +221,32 @@ class Pull:
     def _refill(self) -> None:
         """Holes that nobody has asked for."""
         asked = {read.request.offset for read in self._reads.values()}
+        self._holes = False
         for start, stop in self._pieces.gaps():
             for offset in range(start, stop, MOST_DATA):
                 if offset not in asked:
                     self._todo.append((0.0, offset, min(MOST_DATA, stop - offset)))
                 if len(self._todo) >= _REFILL:
+                    self._holes = True
                     return
 
     def _read(self, chunk: tuple[int, int], now: float) -> None:
         offset, length = chunk
         request = Payload(self._talk.take_sequence(), Opcode.READ, self._talk.session or 0, length, offset=offset)
         self._order += 1
-        self._reads[(request.sequence + 1) % _WRAP] = _Read(request, self._order, now)
+        self._reads[(request.sequence + 1) % _WRAP] = _Read(request, self._order, now, self._due(now, 1))
         self._pace.note_sent(again=False)
         self._send(request, now)
 
     def _send_again(self, key: int, read: _Read, now: float) -> None:
         del self._reads[key]
         self._order += 1
-        self._reads[key] = _Read(read.request, self._order, now, read.tries + 1)
+        self._reads[key] = _Read(read.request, self._order, now, self._due(now, read.tries + 1), read.tries + 1)
         self._pace.note_sent(again=True)
         self._send(read.request, now)
+
+    def _due(self, now: float, tries: int) -> float:
+        return now + self._talk.round_trips.wait_after(tries)
 
     def _send(self, payload: Payload, now: float) -> None:
         self._asked_at = now
@@ -241,8 +257,11 @@ class Pull:
     def _note(self, answer: Payload, now: float) -> None:
         if answer.answered == Opcode.READ:
             self._note_read(answer, now)
-        elif answer.answered == Opcode.BURST_READ and 0 < (answer.sequence - self._base) % _WRAP < _HALF:
+        elif answer.answered == Opcode.BURST_READ and self._is_of_this_file(answer):
             self._note_burst(answer, now)
+
+    def _is_of_this_file(self, answer: Payload) -> bool:
+        return self._base is not None and 0 < (answer.sequence - self._base) % _WRAP < _HALF
 
     def _note_read(self, answer: Payload, now: float) -> None:
         read = self._reads.get(answer.sequence)
@@ -256,7 +275,8 @@ class Pull:
         if not answer.data:
             raise EndedEarly(read.request.offset)
         self._time(read, now)
-        self._place(answer.offset, answer.data[: read.request.size], now)
+        placed = self._place(answer.offset, answer.data[: read.request.size], now)
+        self._holes = self._holes or placed < read.request.size
         self._find_overtaken(read.order, now)
 
     def _note_refusal(self, answer: Payload, read: _Read) -> None:
@@ -293,10 +313,12 @@ class Pull:
             self._burst.heard_at = now
             self._burst.new_bytes += new
             self._pace.note_burst()
-            if answer.burst_complete or self._burst.new_bytes >= _TRIAL_BYTES:
-                self._judge(self._burst, now)
             if answer.burst_complete:
                 self._end_burst(now)
+            elif self._pace.on_trial and self._is_tried(self._burst, now):
+                self._judge(self._burst, now)
+                if not self._pace.bursts:  # it may run on: what it brings is taken, and the rest is read plainly
+                    self._burst, self._holes = None, True
 
     def _note_burst_refusal(self, answer: Payload, now: float) -> None:
         burst = self._burst
@@ -318,6 +340,10 @@ class Pull:
                 return
             self._todo.append((now + _REORDER_S, offset, min(MOST_DATA, stop - offset)))
 
+    def _is_tried(self, burst: _Burst, now: float) -> bool:
+        """Whether a burst has shown enough; a slow one is not waited for."""
+        return burst.new_bytes >= _TRIAL_BYTES or now - burst.asked_at >= _TRIAL_S
+
     def _judge(self, burst: _Burst, now: float) -> None:
         if self._pace.on_trial and burst.new_bytes:
             self._pace.judge_burst(burst.new_bytes, now - burst.asked_at)
@@ -325,7 +351,7 @@ class Pull:
     def _end_burst(self, now: float) -> None:
         if self._burst is not None:
             self._judge(self._burst, now)
-        self._burst = None
+        self._burst, self._holes = None, True
 
     def _place(self, offset: int, data: bytes, now: float) -> int:
         if self._pieces.ahead_bytes + len(data) > AHEAD_BYTES and offset > self._pieces.frontier:
