@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.servers.cable import Cable
+from tests.servers.mavsdk_vehicle import mavsdk_vehicle
 
 from v2xsync.cli.main import main
 from v2xsync.sim.drone import vehicle as simulated
@@ -66,3 +70,29 @@ def test_logs_are_removed_from_the_vehicle_once_they_are_proven_and_never_while_
     assert {name.removeprefix("pixracer/"): data for name, data in ulogs(tmp_path / "office").items()} == flown
     assert ulogs(log) == {}
     assert list(log.rglob("*")) == []
+
+
+def test_a_vehicle_that_comes_and_goes_is_found_without_a_restart(tmp_path: Path):
+    """Under whatever port's name it comes back; a log that was not there before is fetched."""
+    (tmp_path / "office").mkdir()
+    log = tmp_path / "card" / "fs" / "microsd" / "log"
+    log.mkdir(parents=True)
+    config = tmp_path / "v2xsync.toml"
+    text = CONFIG.format(base=tmp_path.as_posix(), port=1)
+    config.write_text(text.replace("udpout:127.0.0.1:1", f"{tmp_path.as_posix()}/ttyACM*"), encoding="utf-8")
+    command = [sys.executable, "-m", "v2xsync", "--config", str(config), "--no-ui"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as station:
+        try:
+            assert station.stdout is not None
+            assert any("started" in line for line in station.stdout)
+            for name in ("ttyACM0", "ttyACM3"):
+                with Cable() as cable, mavsdk_vehicle(tmp_path / "card", f"serial://{cable.far}:57600"):
+                    (log / f"{name}.ulg").write_bytes(name.encode() * 100)
+                    (tmp_path / name).symlink_to(cable.near)
+                    assert any("removed" in line and "pixracer" in line for line in station.stdout)
+                    (tmp_path / name).unlink()
+        finally:
+            station.terminate()
+            station.communicate(timeout=60)
+    assert set(ulogs(tmp_path / "office")) == {"pixracer/ttyACM0.ulg", "pixracer/ttyACM3.ulg"}
+    assert ulogs(log) == {}

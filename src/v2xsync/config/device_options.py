@@ -19,7 +19,7 @@ from v2xsync.config.form_values import FieldValue, Headers, WebAddress, judge_fl
 from v2xsync.config.places import Place, folder_place, host_place
 from v2xsync.config.problems import Misfit
 from v2xsync.config.usual import known_zone
-from v2xsync.config.vehicles import vehicle_address
+from v2xsync.config.vehicles import is_serial, vehicle_address
 from v2xsync.model.items import Proof
 from v2xsync.model.schedule import Arrival, Every, Schedule
 
@@ -308,6 +308,11 @@ class MavftpOptions(DeviceOptions):
     """The vehicle's MAVLink system id; default: the first autopilot that is heard."""
     timeout: Annotated[Duration, Field(ge=1)] = 20.0
     """Seconds of silence after which the vehicle counts as gone."""
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether the vehicle is at a port of this machine, which comes and goes with it."""
+        return is_serial(self.connection)
 
     @model_validator(mode="after")
     def _root_is_a_path(self) -> Self:

@@ -14,6 +14,11 @@ _SERIAL: Final = re.compile(r"/.+|COM\d+", re.IGNORECASE)
 _REMEDY: Final = 'write "/dev/ttyACM0", "udpin:0.0.0.0:14550", "udpout:HOST:PORT" or "tcp:HOST:PORT"'
 
 
+def is_serial(connection: str) -> bool:
+    """Whether a connection is a serial port (or a pattern of some)."""
+    return _SERIAL.fullmatch(connection) is not None
+
+
 def vehicle_address(text: str) -> str:
     """Return `text` where it can be a connection to a vehicle; raises Misfit."""
     scheme = _SCHEME.fullmatch(text)

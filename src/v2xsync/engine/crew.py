@@ -198,6 +198,8 @@ class Crew:
                 if hints.wait(_HINT_WAIT_S):
                     if source in self.parkings:
                         self.parkings[source].hinted()
+                    else:
+                        self.watches[source].hinted()
                     station.gates.hint(source)
                     station.ring("finder", [source])
                     station.clock.wait(station.stop, _HINT_REST_S)

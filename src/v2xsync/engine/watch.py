@@ -115,6 +115,12 @@ class DeviceWatch:
         with self._lock:
             self._try_at = 0.0
 
+    def hinted(self) -> None:
+        """Something came or went there: a device that was only away is tried at once."""
+        with self._lock:
+            if isinstance(self._error, DeviceGone):
+                self._try_at = 0.0
+
     def forgive(self) -> None:
         """A person asks to try again now."""
         with self._lock:

@@ -301,7 +301,7 @@ _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
 
 
 def _hints(config: StationConfig, station: Station, usb: UsbPort | None) -> Mapping[str, Callable[[], ArrivalHints]]:
-    """Event listeners: for drives always, for folders where some route fetches from them on arrival."""
+    """Event listeners: for drives and vehicles' ports always, for folders where some route fetches on arrival."""
     folders = {
         name: partial(_folder_hints, config.devices[name])
         for name, device in station.devices.items()
@@ -313,7 +313,18 @@ def _hints(config: StationConfig, station: Station, usb: UsbPort | None) -> Mapp
         for name, device in station.devices.items()
         if device.type == "disk"
     }
-    return {**folders, **drives}
+    ports = {
+        name: partial(_port_hints, config.devices[name])
+        for name, device in station.devices.items()
+        if device.type == "mavftp" and _options(config.devices[name], MavftpOptions).is_serial
+    }
+    return {**folders, **drives, **ports}
+
+
+def _port_hints(device: DeviceConfig) -> ArrivalHints:
+    from v2xsync.devices.mavftp.hints import PortHints
+
+    return PortHints(device.name, _options(device, MavftpOptions).connection)
 
 
 def _folder_hints(device: DeviceConfig) -> ArrivalHints:

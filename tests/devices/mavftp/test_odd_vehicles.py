@@ -45,10 +45,10 @@ WAYS = pytest.mark.parametrize("reading", [Reading.BURST, Reading.PLAIN], ids=["
 
 
 @contextmanager
-def vehicle_and_device(**options: Any) -> Iterator[tuple[OddVehicle, MavftpDevice]]:
+def vehicle_and_device(*, beats: bool = True, **options: Any) -> Iterator[tuple[OddVehicle, MavftpDevice]]:
     port = free_udp_port()
     usual: dict[str, Any] = {"connection": f"udpin:127.0.0.1:{port}", "root": "/log", "rest_s": 0.0, "timeout_s": 1.0}
-    with OddVehicle(port, {"/log/a.ulg": LOG, "/log/b.ulg": b"second"}) as vehicle:
+    with OddVehicle(port, {"/log/a.ulg": LOG, "/log/b.ulg": b"second"}, beats=beats) as vehicle:
         device = MavftpDevice("drone", MavftpOptions(**(usual | options)), time.monotonic)
         try:
             yield vehicle, device
@@ -338,8 +338,7 @@ def test_a_vehicle_without_file_transfer_is_told_so(pair: Pair):
 
 
 def test_a_line_without_heartbeats_is_no_vehicle():
-    with vehicle_and_device(timeout_s=0.3) as (vehicle, device):
-        vehicle.beats = False
+    with vehicle_and_device(beats=False, timeout_s=0.3) as (vehicle, device):
         with pytest.raises(DeviceGone, match="heartbeat"):
             device.connect()
         assert vehicle.asked == []
@@ -353,8 +352,7 @@ def test_the_vehicle_that_the_config_names_is_chosen_among_several():
 
 
 def test_a_ground_station_or_camera_on_the_line_is_not_taken_for_the_vehicle():
-    with vehicle_and_device() as (first, device):
-        first.beats = False
+    with vehicle_and_device(beats=False) as (first, device):
         camera = mavlink.MAVLink(None, srcSystem=9, srcComponent=100)
         for _ in range(3):
             first.say_raw(bytes(mavlink.MAVLink_heartbeat_message(30, 8, 0, 0, 3, 3).pack(camera)))

@@ -60,7 +60,7 @@ def test_the_drone_has_one_source_and_three_targets_each_with_its_own_proof() ->
     drone = next(path for path in EXAMPLES if path.name == "drone-companion.toml")
     config = load(drone, {"HOME": "/home/me"}, check_secrets=False)
     (route,) = config.routes
-    assert route.sources == ("card",)
+    assert route.sources == ("pixracer",)
     assert [config.devices[name].type for name in route.targets] == ["post", "ftp", "webdav"]
     assert [route.remove.proof_for(name) for name in route.targets] == [Proof.ACK, Proof.HASH, Proof.HASH]
     assert not route.duplicates
