@@ -8,7 +8,7 @@ import itertools
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from v2xsync.devices.sftp import SftpDevice
 from v2xsync.devices.webdav import WebdavDevice
 from v2xsync.engine.checksums import PAUSE_S, sums
 from v2xsync.model.items import Proof
-from v2xsync.model.rules import After, RemoveRule
+from v2xsync.model.rules import After, RemoveRule, Selection
 from v2xsync.model.schedule import Every
 
 SUMS = "SHA256SUMS/r/2023-11-14.sha256"
@@ -133,6 +133,18 @@ def test_the_days_file_grows_in_its_place_and_sha256sum_believes_it(tmp_path: Pa
 
 
 # --- when, and how often
+
+
+def test_a_route_with_nothing_to_tell_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """Manifests that are asked for later tell of what was delivered before."""
+    routes = tuple(route(name=name, selection=Selection(include=(f"{name}*",)), manifests=False) for name in ("a", "b"))
+    rig = Rig(tmp_path, routes)
+    rig.plant("box", "b.csv", b"b")
+    rig.run()
+    rig.routes = tuple(replace(one, manifests=True) for one in routes)
+    rig.build()
+    rig.run()
+    assert set(rig.on("office")) == {"box/b.csv", "SHA256SUMS/b/2023-11-14.sha256"}
 
 
 def test_a_form_gets_none_and_a_route_that_does_not_ask_gets_none(tmp_path: Path) -> None:

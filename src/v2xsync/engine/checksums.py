@@ -88,8 +88,9 @@ class Checksums:
         station, now = self._station, self._station.clock.now()
         waiting = [route for route in self._routes if self._waits(route)]
         for route in () if station.draining.is_set() else waiting:
-            if self._not_before.get(route, 0.0) <= now and not self._delivering(route, now):
-                return WORKED if self._tell(open_session, route, now) else Turn(worked=False)
+            due = self._not_before.get(route, 0.0) <= now and not self._delivering(route, now)
+            if due and self._tell(open_session, route, now):
+                return WORKED
         later = (self._not_before.get(route, 0.0) for route in waiting)
         return Turn(worked=False, next_at=earliest(*(at for at in later if at > now)))
 
