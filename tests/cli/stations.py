@@ -82,6 +82,9 @@ class Pty:
     def read(self) -> bytes:
         """What was painted since, within a moment."""
         data = b""
+        if self.ours < 0:
+            threading.Event().wait(0.05)
+            return data
         with contextlib.suppress(OSError):
             if select.select([self.ours], [], [], 0.05)[0]:
                 data = os.read(self.ours, 65_536)

@@ -109,6 +109,7 @@ def _in_trouble(run: Run) -> set[str]:
     return {d["name"] for d in run("status", "--json").document["view"]["devices"] if d["trouble"]}
 
 
+@pytest.mark.slow
 def test_what_a_read_config_does_not_know_is_refused_by_both_ends(run: Run, service: Station, site: Path) -> None:
     assert run("pause", "clai").code == 2
     more = '\n[devices.new]\ntype = "local"\ndirectory = "new"\n'

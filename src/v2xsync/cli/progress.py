@@ -19,6 +19,10 @@ _FALLBACK_CELLS: Final = 80
 _log = logging.getLogger("v2xsync.summary")
 
 
+def _log_line(text: str) -> None:
+    _log.info("%s", text)
+
+
 class Teller(Protocol):
     """Is shown how it goes, several times a second, from the main thread."""
 
@@ -29,8 +33,9 @@ class Teller(Protocol):
 class Summary:
     """A log line each minute in which anything changed."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], say: Callable[[str], None] = _log_line) -> None:
         self._monotonic = monotonic
+        self._say = say
         self._due = monotonic() + SUMMARY_S
         self._told = -1
 
@@ -42,7 +47,7 @@ class Summary:
         now = view()
         if now.generation != self._told:
             self._told = now.generation
-            _log.info("%s", summary(now))
+            self._say(summary(now))
 
 
 class ProgressLine:
@@ -89,9 +94,7 @@ def drawn(view: StationView, cells: int) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(
-        width=max(20, cells - 1), force_terminal=True, highlight=False, markup=False, legacy_windows=False
-    )
+    console = Console(width=max(8, cells - 1), force_terminal=True, highlight=False, markup=False, legacy_windows=False)
     grid = Table.grid(padding=(0, 1))
     totals = view.totals
     if totals.batch_files > totals.batch_files_done:
