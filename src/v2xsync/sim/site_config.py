@@ -92,6 +92,7 @@ PICTURES: Final[Sequence[str]] = (
 FLIGHTS: Final[Sequence[str]] = (
     'include = ["*.ulg"]',
     'ready   = { settle = "1s" }',
+    'fetch   = { every = "10s" }',
     'remove  = { after = "delivered", proof = { default = "hash", px4-logs = "ack" }, empty_folders = true }',
 )
 

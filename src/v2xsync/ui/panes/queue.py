@@ -67,7 +67,7 @@ class QueueLook:
         way = self._way(row, ink, WAY_CELLS)
         if width < WIDE_CELLS:
             room = width - 5 - WAY_CELLS - TAIL_CELLS
-            name = ink.cell(_name(row), room, cut="middle")
+            name = ink.cell(label(row, room), room, cut="middle")
             return (ink.sign(face), name, Piece(" "), *way, Piece("  "), *tail(row, ink, face, TAIL_CELLS))
         return self._wide(row, width, ink, face)
 
@@ -149,8 +149,9 @@ def label(row: Work, width: int) -> str:
     element, under, rest = name.removeprefix(prefix).partition("_")
     if width_of(name) <= width or not under or not name.startswith(prefix):
         return name
-    end = rest[-min(len(rest), END_CELLS) :]
     middle = f"_{element.removesuffix('Log')}{ELLIPSIS}"
+    spare = width - width_of(row.source + middle)
+    end = rest[-min(len(rest), max(END_CELLS, spare)) :]
     room = min(width - width_of(middle + end), width_of(row.source))
     return f"{fit(row.source, room)}{middle}{end}" if room >= LEAST_SOURCE_CELLS else name
 
