@@ -133,6 +133,8 @@ class Worker:
         if self._watch and self._watch.error is not None and not self._session.capabilities.probeable:
             self._session.probe()  # what becomes of a file there cannot be asked: none is given to it on trial
         self._used = True
+        if self._park and self._watch:
+            self._watch.note_contact()
         return self._session
 
     def _probe(self) -> None:
@@ -145,7 +147,7 @@ class Worker:
         self._close()
         if self._watch is None:
             return STORE_PAUSE_S
-        first = self._watch.error is None
+        first = self._watch.is_well
         moved = self._station.board.moved(self._watch.device)
         if moved > self._moved and isinstance(error, DeviceGone):
             self._watch.note_progress()

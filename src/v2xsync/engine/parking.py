@@ -76,7 +76,8 @@ class Parking:
         if self._station.board.counters(self._device).state is DeviceState.SAFE:
             self._station.board.device_state(self._device, DeviceState.ABSENT)
             self._station.board.tell(Level.INFO, f"{self._device} was taken out", device=self._device)
-        self._watch.note_trouble(DeviceGone(self._device, "it is not plugged in", remedy="plug it in"))
+        what = "it was taken out" if self._watch.error is None else "it is not plugged in"
+        self._watch.note_trouble(DeviceGone(self._device, what, remedy="plug it in again"))
 
     def _reassert(self) -> None:
         """Another worker that ended its turn late may have called the drive up again."""

@@ -58,6 +58,21 @@ class DeviceWatch:
             self._station.board.tell(Level.INFO, f"{self.device} is back", device=self.device)
             self._wake()
 
+    @property
+    def is_well(self) -> bool:
+        """Whether it answered when it was used last, and has not failed since."""
+        return self._error is None and not self._failures
+
+    def note_contact(self) -> None:
+        """A drive is mounted: it is there, and whether it works will show; its pauses still grow if it does not."""
+        with self._lock:
+            was, self._error = self._error, None
+            self._probing = False
+        self._station.board.device_state(self.device, DeviceState.UP)
+        if was is not None:
+            self._station.board.tell(Level.INFO, f"{self.device} is back", device=self.device)
+            self._wake()
+
     def note_progress(self) -> None:
         """Bytes moved since the last trouble: a bad line, not a dead one; its tries begin anew."""
         with self._lock:

@@ -191,6 +191,7 @@ def test_a_card_that_is_pulled_before_its_work_is_done_is_told_and_taken_up_agai
         until(lambda: "flir/a.jpg" in bench.at("store"), "it is stored")
         bench.yank()
         until(reaches(service, DeviceState.ABSENT), "the card is out")
+        assert "was taken out" in said(service)
         (bench.base / "office-away").rename(bench.base / "office")
         service.retry()
         until(lambda: "flir/a.jpg" in bench.at("office"), "it is delivered")

@@ -79,10 +79,11 @@ class _Bus:
     def call(self, path: str, interface: str, verb: str, signature: str, *body: Any) -> Sequence[Any]:
         """One method call; raises AccessRefused in plain words, DeviceGone where no answer comes."""
         from jeepney import DBusAddress, DBusErrorResponse, new_method_call
+        from jeepney.wrappers import unwrap_msg
 
         message = new_method_call(DBusAddress(path, bus_name=SERVICE, interface=interface), verb, signature, body)
         try:
-            answer: Any = self._connection.send_and_get_reply(message, timeout=ANSWER_S, unwrap=True)
+            answer: Any = unwrap_msg(self._connection.send_and_get_reply(message, timeout=ANSWER_S))
         except DBusErrorResponse as error:
             raise _refusal(self._device, error) from error
         except (OSError, TimeoutError) as error:
