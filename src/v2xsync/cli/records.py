@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from v2xsync.config.schema import StationConfig
 from v2xsync.ledger.base import Ledger, LedgerReader
+
+VIEW_NOTE: Final = "view"
+"""The ledger's note that a running station keeps its view in (engine.service)."""
 
 
 @contextlib.contextmanager
@@ -20,6 +25,15 @@ def reading(config: StationConfig) -> Iterator[LedgerReader]:
         yield reader
     finally:
         reader.close()
+
+
+def last_view(reader: LedgerReader) -> Mapping[str, Any] | None:
+    """The view that the station last wrote down, as plain values; another version's that cannot be read is none."""
+    try:
+        view = json.loads(reader.note(VIEW_NOTE))
+    except ValueError:
+        return None
+    return view if isinstance(view, dict) else None
 
 
 @contextlib.contextmanager

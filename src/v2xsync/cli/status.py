@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -11,14 +10,11 @@ from v2xsync.cli.attaching import service_of
 from v2xsync.cli.call import Call
 from v2xsync.cli.exit_codes import DONE
 from v2xsync.cli.moments import shown, size
-from v2xsync.cli.records import reading
+from v2xsync.cli.records import last_view, reading
 from v2xsync.config.schema import StationConfig
 from v2xsync.engine.gates import EVERYTHING, paused_names
 from v2xsync.engine.service import plain
 from v2xsync.ledger.base import Backlog
-
-VIEW_NOTE: Final = "view"
-"""The ledger's note that a running station keeps its view in (engine.service)."""
 
 ROWS: Final = 200
 """Rows of the queue in the live view."""
@@ -31,7 +27,7 @@ def run(call: Call) -> int:
     config = call.config(opens_devices=False)
     live = _live(config)
     with reading(config) as reader:
-        view = live or _view(reader.note(VIEW_NOTE))
+        view = live or last_view(reader)
         backlog = reader.backlog()
         paused = sorted(paused_names(reader))
     if call.out.as_json:
@@ -41,6 +37,7 @@ def run(call: Call) -> int:
         call.out.line(f"{config.name}: has not run yet")
     else:
         _tell_view(call, config, view, live=live is not None)
+        _tell_unready(call, view)
     if paused:
         call.out.line(f"paused: {'everything' if EVERYTHING in paused else ', '.join(paused)}")
     _tell_backlog(call, backlog)
@@ -51,15 +48,6 @@ def _live(config: StationConfig) -> Mapping[str, Any] | None:
     """The running service's view as plain values, as it would write it down; None where no service answers."""
     with service_of(config) as service:
         return None if service is None else plain(service.view(ROWS))
-
-
-def _view(text: str) -> Mapping[str, Any] | None:
-    """The view as plain values; another version's view that cannot be read counts as none."""
-    try:
-        view = json.loads(text)
-    except ValueError:
-        return None
-    return view if isinstance(view, dict) else None
 
 
 def _tell_view(call: Call, config: StationConfig, view: Mapping[str, Any], *, live: bool) -> None:
@@ -81,6 +69,17 @@ def _motion(moving: Mapping[str, Any]) -> str:
     done = 100 * moving["position"] // moving["size"] if moving["size"] else 100
     ends = f"{moving['source']} -> {moving['device']}"
     return f"{moving['state']} {done}% {moving['path']} ({size(moving['size'])}) {ends}, {size(int(moving['rate']))}/s"
+
+
+def _tell_unready(call: Call, view: Mapping[str, Any]) -> None:
+    """Files that were seen and not taken yet, and what each waits for."""
+    for device in view.get("devices", ()):
+        named = device.get("unready", ())
+        for file in named:
+            call.out.line(f"not ready: {device.get('name')}: {file.get('path')}: {file.get('reason')}")
+        more = device.get("not_ready", 0) - len(named)
+        if more > 0:
+            call.out.line(f"not ready: {device.get('name')}: {more} more files")
 
 
 def _row(device: Mapping[str, Any], zone: ZoneInfo) -> Sequence[str]:

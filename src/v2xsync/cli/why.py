@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from v2xsync.cli.call import Call
 from v2xsync.cli.exit_codes import DONE, SOME_FAILED
 from v2xsync.cli.moments import shown, size
-from v2xsync.cli.records import reading
+from v2xsync.cli.records import last_view, reading
 from v2xsync.config.device_options import LocalOptions, SftpOptions
 from v2xsync.config.schema import StationConfig
 from v2xsync.engine.explain import explain
@@ -21,13 +22,19 @@ def run(call: Call) -> int:
     wanted = call.arguments.path
     with reading(config) as reader:
         dossiers = _find(reader, config, wanted, call.cwd)
+        view = last_view(reader)
     stories = [(dossier, _summary(dossier, config, call.now())) for dossier in dossiers]
+    waiting = _unready(view, wanted, _below_roots(config, wanted, call.cwd))
     if call.out.as_json:
-        call.out.stream("items", ({"dossier": dossier, "summary": summary} for dossier, summary in stories))
+        known = [{"dossier": dossier, "summary": summary} for dossier, summary in stories]
+        call.out.stream("items", (*known, *({"unready": file, "summary": [_not_taken(file)]} for file in waiting)))
     else:
         for dossier, summary in stories:
             _tell(call, config, dossier, summary)
-    if not stories:
+        for file in waiting:
+            call.out.line(f"{file['source']}: {file['path']}  ({size(file['size'])})")
+            call.out.line(f"  {_not_taken(file)}")
+    if not stories and not waiting:
         call.out.talk(f"v2xsync: nothing is known about {wanted} -- see `v2xsync history` for what is")
         return SOME_FAILED
     return DONE
@@ -38,6 +45,21 @@ def _find(reader: LedgerReader, config: StationConfig, wanted: str, cwd: Path) -
     for path in dict.fromkeys((wanted, *_below_roots(config, wanted, cwd))):
         found.update((dossier.item_id, dossier) for dossier in reader.dossiers(path))
     return tuple(found.values())
+
+
+def _unready(view: Mapping[str, Any] | None, wanted: str, also: Iterable[str]) -> Sequence[Mapping[str, Any]]:
+    """Files of that path (or path's end) that the station last saw and did not take, with their source."""
+    paths = (wanted, *also)
+    return [
+        {"source": device["name"], **file}
+        for device in (view or {}).get("devices", ())
+        for file in device.get("unready", ())
+        if any(file["path"] == path or file["path"].endswith(f"/{path}") for path in paths)
+    ]
+
+
+def _not_taken(file: Mapping[str, Any]) -> str:
+    return f"It was seen and is not taken yet: {file['reason']}."
 
 
 def _below_roots(config: StationConfig, wanted: str, cwd: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from v2xsync.engine.clock import Clock
 from v2xsync.model.naming import printable
-from v2xsync.model.views import DeviceState, EventView, Level, Totals, TransferView, WorkState
+from v2xsync.model.views import DeviceState, EventView, Level, Totals, TransferView, UnreadyView, WorkState
 
 EVENTS_KEPT = 2000
 """The ring of events that screens read from."""
@@ -58,6 +58,7 @@ class DeviceCounters:
     active: int = 0
     done: int = 0
     not_ready: int = 0
+    unready: tuple[UnreadyView, ...] = ()
     clock_offset_s: float | None = None
     free_bytes: int | None = None
     meter: Meter = field(default_factory=Meter)

@@ -193,6 +193,7 @@ class Crew:
         except DeviceError as error:
             station.board.tell(Level.WARNING, f"{source}: no arrival events: {error.what}", device=source)
             return
+        self._hint(source)  # what came between the first listing and the first event
         try:
             while not station.stop.is_set():
                 if hints.wait(_HINT_WAIT_S):
@@ -200,11 +201,14 @@ class Crew:
                         self.parkings[source].hinted()
                     else:
                         self.watches[source].hinted()
-                    station.gates.hint(source)
-                    station.ring("finder", [source])
+                    self._hint(source)
                     station.clock.wait(station.stop, _HINT_REST_S)
         finally:
             hints.stop()
+
+    def _hint(self, source: str) -> None:
+        self.station.gates.hint(source)
+        self.station.ring("finder", [source])
 
 
 def _nothing() -> None:

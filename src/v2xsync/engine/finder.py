@@ -6,76 +6,38 @@ among what it left out: nothing below an unlistable folder is picked up.
 
 from __future__ import annotations
 
+import heapq
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from v2xsync.devices.base import Source, require_safe
+from v2xsync.engine.listing import Line, Listing, covers, files_of
 from v2xsync.engine.station import Cause, Station
 from v2xsync.engine.telling import tell_done
 from v2xsync.engine.units import Units
 from v2xsync.engine.work import WORKED, Turn, earliest
 from v2xsync.errors import ItemError, ItemRefused
-from v2xsync.ledger.base import Known, NewItem, Plan, Setback
-from v2xsync.model.custody import FetchState, RemovalState
+from v2xsync.ledger.base import NewItem, Plan, Setback
+from v2xsync.model.custody import FetchState
 from v2xsync.model.elements import element_of
 from v2xsync.model.grouping import unit_of
 from v2xsync.model.items import Entry, Fingerprint, Kind, Unlistable
 from v2xsync.model.naming import printable
-from v2xsync.model.readiness import Readiness, Sighting, companions_of, is_companion, judge
+from v2xsync.model.readiness import Readiness, Sighting, companions_of, judge
 from v2xsync.model.rules import Route
-from v2xsync.model.views import Level
+from v2xsync.model.views import Level, UnreadyView
 
 _KNOWN_CHUNK = 1000
 _FOUND_CHUNK = 500
 _RECHECK_CHUNK = 500
+_SHOWN = 50
+"""So many files that are not finished are named on the board, by device."""
+
+OLD_LOCK_S = 3600.0
+"""A lock that is older than this is told: its writer may have died."""
 _GLANCE = 100
 """After so many lines of a listing the ledger is asked whether there is news in it."""
-
-
-@dataclass(slots=True)
-class Listing:
-    """One whole listing, sorted by folder."""
-
-    files: dict[str, dict[str, Entry]] = field(default_factory=dict)
-    """folder -> name -> entry of a file"""
-    folders: set[str] = field(default_factory=set)
-    unlistable: list[Unlistable] = field(default_factory=list)
-
-    def add(self, entry: Entry | Unlistable) -> None:
-        """Sort one line in; links and special files are left alone."""
-        if isinstance(entry, Unlistable):
-            self.unlistable.append(entry)
-        elif entry.kind is Kind.FOLDER:
-            self.folders.add(entry.path)
-        elif entry.kind is Kind.FILE:
-            folder, name = posixpath.split(entry.path)
-            self.files.setdefault(folder, {})[name] = entry
-
-    def trusted(self, folder: str) -> bool:
-        """Whether everything in `folder` was seen."""
-        return not any(_below(folder, gap.path) for gap in self.unlistable)
-
-    def hollow(self) -> Sequence[str]:
-        """Folders without any file below them, deepest first."""
-        full: set[str] = set()
-        for used in (*self.files, *(posixpath.dirname(gap.path) for gap in self.unlistable)):
-            folder = used
-            while folder and folder not in full:
-                full.add(folder)
-                folder = posixpath.dirname(folder)
-        gaps = {gap.path for gap in self.unlistable}
-        empty = [folder for folder in self.folders if folder not in full and folder not in gaps]
-        return sorted(empty, key=lambda folder: (-folder.count("/"), folder))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A file of a listing, the routes that select it, and the files beside it."""
-
-    entry: Entry
-    routes: Sequence[Route]
-    siblings: Mapping[str, Entry]
 
 
 @dataclass(slots=True)
@@ -89,6 +51,8 @@ class Candidate:
     reason: str
     settling: bool
     """Only the settle window is missing: `--once` waits for that, and for nothing else."""
+    lock_age_s: float | None = None
+    """How old the lock is that it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +75,7 @@ class Finder:
         self._units = units
         self._candidates: dict[str, Candidate] = {}
         self._told_gaps: frozenset[Unlistable] = frozenset()
+        self._told_locks: set[str] = set()
         self.expecting = False
         """A listing is under way that has shown new files: whoever will fetch them may connect meanwhile."""
 
@@ -158,7 +123,7 @@ class Finder:
         ]
         self._record(self._whole_units(ready))
         self._prune(session, listing)
-        self._station.board.device(self._source, not_ready=len(self._candidates))
+        self._show_unready()
 
     def _read(self, session: Source, routes: frozenset[str]) -> Listing:
         listing = Listing()
@@ -239,6 +204,7 @@ class Finder:
 
     def _record(self, ready: Sequence[NewItem]) -> None:
         now = self._station.clock.now()
+        ready = sorted(ready, key=_written)
         found = ((self._source, item.path, item.fingerprint.size) for item in ready)
         tell_done(self._station.board, "found", found)
         for start in range(0, len(ready), _FOUND_CHUNK):
@@ -257,6 +223,18 @@ class Finder:
         order = [folder for folder in listing.hollow() if folder in emptied]
         if order and self._station.gates.removal_open(self._source):
             session.prune(order)
+
+    def _show_unready(self) -> None:
+        """Put what is not finished on the board; a lock that is old is told once."""
+        waiting = self._candidates.values()
+        first = heapq.nsmallest(_SHOWN, waiting, key=lambda candidate: candidate.sighting.since)
+        shown = tuple(_unready(candidate) for candidate in first)
+        self._station.board.device(self._source, not_ready=len(waiting), unready=shown)
+        old = {c.entry.path for c in waiting if c.lock_age_s is not None and c.lock_age_s >= OLD_LOCK_S}
+        for path in sorted(old - self._told_locks):
+            text = f"{self._source}: {path} waits, {self._candidates[path].reason}: has its writer died?"
+            self._station.board.tell(Level.WARNING, text, device=self._source)
+        self._told_locks = old
 
     # -- looking again
 
@@ -299,24 +277,30 @@ class Finder:
             if one is not None:
                 ready.append(one)
         self._record(self._whole_units(ready))
-        self._station.board.device(self._source, not_ready=len(self._candidates))
+        self._show_unready()
 
 
-def files_of(listing: Listing, selecting: Callable[[str], Sequence[Route]]) -> Iterator[Line]:
-    """Files that some route selects, companions (lock files and the like) and what is below a gap left out."""
-    for folder, files in listing.files.items():
-        if not listing.trusted(folder):
-            continue
-        for name, entry in files.items():
-            routes = selecting(entry.path)
-            if routes and not any(is_companion(route.ready, name, files) for route in routes):
-                yield Line(entry, routes, files)
+def _written(item: NewItem) -> tuple[int, str]:
+    """The order in which a writer wrote, as far as times tell it, then by name: listings have none."""
+    return item.fingerprint.mtime_ns or 0, item.path
 
 
 def _candidate(line: Line, waiting: Sequence[Readiness], now: float) -> Candidate:
     slowest = max(waiting, key=lambda answer: (answer.locked, answer.check_at or now))
     settling = all(answer.settling for answer in waiting)
-    return Candidate(line.entry, line.routes, slowest.sighting, slowest.check_at, slowest.reason, settling)
+    return Candidate(
+        line.entry, line.routes, slowest.sighting, slowest.check_at, slowest.reason, settling, slowest.lock_age_s
+    )
+
+
+def _unready(candidate: Candidate) -> UnreadyView:
+    return UnreadyView(
+        path=printable(candidate.entry.path),
+        size=candidate.entry.size,
+        reason=candidate.reason,
+        since=candidate.sighting.since,
+        check_at=candidate.check_at,
+    )
 
 
 def _companion_paths(candidate: Candidate) -> Sequence[str] | None:
@@ -331,22 +315,9 @@ def _companion_paths(candidate: Candidate) -> Sequence[str] | None:
     return [posixpath.join(folder, other) for other in sorted(names)]
 
 
-def covers(known: Known | None, entry: Entry, routes: Sequence[Route], *, fat_times: bool) -> bool:
-    """Whether the ledger has this version of the file already, with a plan for every route."""
-    if known is None or known.removal in (RemovalState.REMOVED, RemovalState.GONE):
-        return False
-    return known.fingerprint.matches(entry.fingerprint, fat_times=fat_times) and all(
-        route.name in known.routes for route in routes
-    )
-
-
 def _plan(route: Route, path: str) -> Plan:
     element = element_of(posixpath.basename(path), route.elements) if route.elements else ""
     return Plan(route.name, element, route.stage, route.targets)
-
-
-def _below(folder: str, top: str) -> bool:
-    return folder == top or folder.startswith(f"{top}/") or not top
 
 
 def _hostile(path: str) -> bool:

@@ -143,6 +143,7 @@ class Picture:
             done=counters.done,
             done_bytes=counters.meter.total,
             not_ready=counters.not_ready,
+            unready=counters.unready,
             next_run=earliest(*fetches),
             clock_offset_s=counters.clock_offset_s,
             free_bytes=counters.free_bytes,

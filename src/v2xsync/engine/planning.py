@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from v2xsync.devices.base import Source
-from v2xsync.engine.finder import Line, Listing, covers, files_of
+from v2xsync.engine.listing import Line, Listing, covers, files_of, left_alone
 from v2xsync.engine.receipts import receipts_of
 from v2xsync.ledger.base import Dossier, Known, LedgerReader
 from v2xsync.model.custody import DeliveryState, FetchState, Receipt, RemovalState, may_remove
@@ -23,7 +23,7 @@ _CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class PlanLine:
-    """One thing that a run would do, or why it would not. `action`: fetch, deliver, remove, wait, hold, gap."""
+    """One thing that a run would do, or why it would not. `action`: fetch, deliver, remove, wait, hold, gap, leave."""
 
     action: str
     source: str
@@ -44,6 +44,8 @@ def plan_source(
         listing.add(entry)
     for gap in listing.unlistable:
         yield PlanLine("gap", source, printable(gap.path), 0, reason=printable(gap.reason))
+    for path, reason in left_alone(listing, lambda path: _selecting(routes, path)):
+        yield PlanLine("leave", source, printable(path), 0, reason=reason)
     lines = list(files_of(listing, lambda path: _selecting(routes, path)))
     for start in range(0, len(lines), _CHUNK):
         chunk = lines[start : start + _CHUNK]

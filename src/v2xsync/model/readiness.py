@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -53,6 +53,8 @@ class Readiness:
     """A lock that counts is there."""
     settling: bool = False
     """Only a second equal look is missing."""
+    lock_age_s: float | None = None
+    """How old the lock is that counts; None: there is none, or its age is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class _Wait:
     reason: str
     until: float
     settling: bool = False
+    lock_age_s: float | None = None
 
 
 def judge(rule: ReadyRule, entry: Entry, siblings: Siblings, now: float, earlier: Sighting | None) -> Readiness:
@@ -84,6 +87,7 @@ def judge(rule: ReadyRule, entry: Entry, siblings: Siblings, now: float, earlier
         sighting=sighting,
         locked=locked is not None,
         settling=wait.settling,
+        lock_age_s=wait.lock_age_s,
     )
 
 
@@ -118,12 +122,13 @@ def _lock_wait(
     lock_entry = siblings.get(lock) if isinstance(siblings, Mapping) else None
     lock_age = _age(lock_entry, now)
     told = f" ({in_words(lock_age)} old)" if lock_age is not None else ""
-    wait = _Wait(f"locked by {printable(lock)}{told}", now + min(rule.settle_s or _LOOK_AGAIN_S, _LOOK_AGAIN_S))
+    again = now + min(rule.settle_s or _LOOK_AGAIN_S, _LOOK_AGAIN_S)
+    wait = _Wait(f"locked by {printable(lock)}{told}", again, lock_age_s=lock_age)
     if rule.stale_lock_s <= 0:
         return wait
     quiet_since = max(_unchanged_since(lock_entry, sighting), _unchanged_since(entry, sighting))
     stale_at = quiet_since + rule.stale_lock_s
-    return _Wait(wait.reason, min(wait.until, stale_at)) if now < stale_at else None
+    return replace(wait, until=min(wait.until, stale_at)) if now < stale_at else None
 
 
 def _done_wait(rule: ReadyRule, name: str, siblings: Siblings, now: float) -> _Wait | None:
@@ -206,6 +211,12 @@ def is_companion(rule: ReadyRule, name: str, siblings: Siblings) -> bool:
     return any(fnmatchcase(name, _shape(lock)) for lock in rule.locks) or (
         bool(rule.done) and fnmatchcase(name, _shape(rule.done)) and _marks_another(rule.done, name, siblings)
     )
+
+
+def attends(rule: ReadyRule, name: str, siblings: Siblings) -> bool:
+    """Whether the companion called `name` stands beside a file that it speaks of."""
+    patterns = (*rule.locks, rule.done) if rule.done else rule.locks
+    return any(_companion(pattern, other, (name,)) is not None for pattern in patterns for other in siblings)
 
 
 def _shape(pattern: str) -> str:

@@ -72,6 +72,20 @@ class Level(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadyView:
+    """A file that was seen and that its writer has not finished, as far as we know."""
+
+    path: str
+    size: int
+    reason: str
+    """With the age of the lock that it waits for, where there is one."""
+    since: float
+    """Unchanged since then."""
+    check_at: float | None = None
+    """When it is looked at again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceView:
     """One device, as source, target, or both."""
 
@@ -96,6 +110,8 @@ class DeviceView:
     done_bytes: int = 0
     not_ready: int = 0
     """Files seen that their writers have not finished."""
+    unready: tuple[UnreadyView, ...] = ()
+    """The first of them, those that wait longest in front."""
     next_run: float | None = None
     clock_offset_s: float | None = None
     free_bytes: int | None = None

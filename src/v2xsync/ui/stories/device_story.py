@@ -12,6 +12,7 @@ from v2xsync.ui.panes.log import LogLook
 from v2xsync.ui.stories.telling import fact, heading, paragraph
 
 NEWEST_EVENTS = 12
+UNREADY_SHOWN = 10
 
 
 def device_brief(device: DeviceView, ink: Ink, width: int) -> Iterator[Line]:
@@ -32,6 +33,7 @@ def device_story(device: DeviceView, picture: Picture, width: int) -> Iterator[L
     """Yield every line of the device's page."""
     ink = picture.ink
     yield from device_brief(device, ink, width)
+    yield from _unready(device, ink, width)
     yield from heading("Routes", ink, width)
     for route in picture.view.routes:
         if device.name in {*route.sources, *route.targets}:
@@ -58,6 +60,17 @@ def _figures(device: DeviceView, ink: Ink, width: int) -> Iterator[Line]:
         "its clock", "" if device.clock_offset_s is None else words.offset(device.clock_offset_s), width, ink
     )
     yield from fact("free space", "" if device.free_bytes is None else words.size(device.free_bytes), width, ink)
+
+
+def _unready(device: DeviceView, ink: Ink, width: int) -> Iterator[Line]:
+    """What its writers have not finished, and what each file waits for."""
+    if not device.unready:
+        return
+    yield from heading("Not ready", ink, width)
+    for file in device.unready[:UNREADY_SHOWN]:
+        yield from paragraph(f"{file.path}: {file.reason}", width)
+    if device.not_ready > UNREADY_SHOWN:
+        yield (Piece(f"and {words.number(device.not_ready - UNREADY_SHOWN)} more", "quiet"),)
 
 
 def _forecast(device: DeviceView) -> str:
