@@ -73,6 +73,30 @@ def test_a_machine_alone_tells_how_to_reach_it_until_a_signal_ends_it(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes of Unix")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGHUP"])
+def test_nothing_is_left_behind_however_a_machine_alone_ends(number: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "v2xsync", "demo", "--only", "writer"]
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.Signals[number])
+        assert process.wait(30) == (130 if number == "SIGINT" else 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_word_about_ports(tmp_path: Path) -> None:
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "v2xsync", "demo", "--only", "writer"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environ, timeout=30, check=False)
+    os.close(writing)
+    assert b"--port" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "options",
     [["--only", "ftp", "--once"], ["--only", "ftp", "--no-ui"], ["--only", "ftp", "--port", "70000"], ["--port", "1"]],
