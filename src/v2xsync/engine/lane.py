@@ -111,6 +111,8 @@ class Worker:
             self._probe()
         if any(turn.worked for turn in turns):
             return 0.0
+        if self._session is not None and self._session.capabilities.exclusive:
+            self._close()  # somebody else may want it: a stream to a target, or a person's own tool
         again_s = self._park() if self._park and (self._watch is None or self._watch.error is None) else None
         look_at = None if again_s is None else self._station.clock.now() + again_s
         return self._rest_for(earliest(look_at, *(turn.next_at for turn in turns)))

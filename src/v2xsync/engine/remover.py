@@ -114,12 +114,13 @@ class Remover:
 
     def _still_stored(self, task: RemovalTask, routes: Sequence[Route], verdict: Verdict) -> Verdict:
         """Where the store's copy is what allows it, that copy must still be there (or every target must have it)."""
-        copies = [receipt.place for receipt in verdict.receipts if receipt.step is Step.STORED]
-        if all(self._station.store.holds(place, task.fingerprint.size) for place in copies):
-            return verdict
-        if all(delivered_everywhere(route, task.receipts).allowed for route in routes):
-            return verdict
-        return Verdict(allowed=False, reason="its copy in the store is gone or was changed")
+        for route in routes:
+            if delivered_everywhere(route, task.receipts).allowed:
+                continue
+            own = [r.place for r in verdict.receipts if r.step is Step.STORED and r.route == route.name]
+            if not all(self._station.store.holds(place, task.fingerprint.size) for place in own):
+                return Verdict(allowed=False, reason="its copy in the store is gone or was changed")
+        return verdict
 
     def _write_refused(self, refused: Sequence[Setback], now: float) -> None:
         later = [setback for setback in refused if setback.next_at is not None]

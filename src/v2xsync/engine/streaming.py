@@ -217,6 +217,12 @@ class StreamSources:
         if session is not None:
             session.close()
 
+    def rest(self) -> None:
+        """Nothing is streamed for now: a source that bears one session only is free for its own lane again."""
+        for source, session in tuple(self._sessions.items()):
+            if session.capabilities.exclusive:
+                self.drop(source)
+
     def digest(self, task: DeliveryTask) -> str:
         """The sha256 of a source's file, by reading it whole. Raises what the source raised."""
         sink = _HashSink(task)

@@ -101,6 +101,7 @@ class Uploader:
         except Cancelled:
             return Turn(worked=False)
         finally:
+            self._sources.rest()
             self._claims.give_back(task.delivery_id for task in tasks)
         return WORKED
 
