@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.servers.cable import Cable
 from tests.servers.mavsdk_vehicle import mavsdk_vehicle
+from tests.servers.radio import free_udp_port
 
 from v2xsync.cli.main import main
 from v2xsync.sim.drone import vehicle as simulated
@@ -96,3 +97,19 @@ def test_a_vehicle_that_comes_and_goes_is_found_without_a_restart(tmp_path: Path
             station.communicate(timeout=60)
     assert set(ulogs(tmp_path / "office")) == {"pixracer/ttyACM0.ulg", "pixracer/ttyACM3.ulg"}
     assert ulogs(log) == {}
+
+
+def test_logs_stream_from_a_vehicle_to_a_target_without_a_copy_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(simulated, "HEARTBEAT_S", 0.2)
+    (tmp_path / "office").mkdir()
+    port, rules = free_udp_port(), DroneRules(flights=2, flight_length=dt.timedelta(seconds=3))
+    with Drone(tmp_path / "card", rules, station=port):
+        logs = ulogs(tmp_path / "card" / "fs" / "microsd" / "log")
+        config = tmp_path / "v2xsync.toml"
+        text = CONFIG.format(base=tmp_path.as_posix(), port=port).replace("udpout", "udpin")
+        config.write_text(f"{text}\nstage = false\n", encoding="utf-8")
+        assert main(["--config", str(config), "--no-ui", "--once", "--json"]) == 0
+    assert {name.removeprefix("pixracer/"): data for name, data in ulogs(tmp_path / "office").items()} == logs
+    assert not ulogs(tmp_path / "store")

@@ -138,14 +138,23 @@ class Conversation:
         """Open a file to read it; returns its size as the vehicle tells it. Raises Refused, Unanswered."""
         self.close()
         try:
-            answer = self.ask(Opcode.OPEN_READ, path)
+            answer = self._ask_to_open(path)
         except Refused as refusal:
             if refusal.code != Trouble.NO_SESSION:
                 raise
             self.begin()
-            answer = self.ask(Opcode.OPEN_READ, path)
+            answer = self._ask_to_open(path)
         self.session = answer.session
         return answer.number or 0
+
+    def _ask_to_open(self, path: bytes) -> Payload:
+        """Until the answer says otherwise there may be a session: it is ended where the vehicle arms meanwhile."""
+        self.session = 0
+        try:
+            return self.ask(Opcode.OPEN_READ, path)
+        except (Refused, Unanswered):
+            self.session = None
+            raise
 
     def close(self) -> None:
         """End the session, where one is open."""

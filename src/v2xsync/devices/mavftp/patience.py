@@ -19,21 +19,32 @@ class RoundTrips:
     def __init__(self) -> None:
         self._smooth: float | None = None
         self._variation = 0.0
+        self._backed_off = 0
 
     def note(self, took_s: float) -> None:
         """An answer came to a request that was sent only once."""
+        self._backed_off = 0
         if self._smooth is None:
             self._smooth, self._variation = took_s, took_s / 2
             return
         self._variation += (abs(self._smooth - took_s) - self._variation) / 4
         self._smooth += (took_s - self._smooth) / 8
 
+    def note_timeout(self) -> None:
+        """An answer did not come in time. Until one does, every wait is longer (Karn's rule).
+
+        On a slow radio all answers may be late: asked for twice, none would ever be timed, and the link would carry
+        everything twice for good.
+        """
+        self._backed_off = min(self._backed_off + 1, 8)
+
     @property
     def wait_s(self) -> float:
         """How long to wait for an answer before asking again."""
         if self._smooth is None:
             return FIRST_S
-        return min(MOST_S, max(LEAST_S, self._smooth + 4 * self._variation))
+        wait_s = max(LEAST_S, self._smooth + 4 * self._variation)
+        return float(min(MOST_S, wait_s * 2**self._backed_off))
 
     def wait_after(self, tries: int) -> float:
         """The same after so many tries (one or more): a crowded link is not crowded further."""

@@ -167,9 +167,11 @@ class Pull:
     def _look_at_timers(self, now: float) -> None:
         if now - self._progress_at > self._talk.timeout_s:
             raise Unanswered
-        if now >= self._due_at:
-            for key, read in [pair for pair in self._reads.items() if now >= pair[1].due_at]:
-                self._send_again(key, read, now)
+        late = [pair for pair in self._reads.items() if now >= pair[1].due_at] if now >= self._due_at else []
+        if late:
+            self._talk.round_trips.note_timeout()
+        for key, read in late:
+            self._send_again(key, read, now)
         burst = self._burst
         if burst is not None and now - burst.heard_at >= self._quiet_s():
             if not burst.new_bytes:

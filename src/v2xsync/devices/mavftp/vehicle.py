@@ -118,11 +118,9 @@ class Vehicle:
 
     def wake(self) -> None:
         """Before talking after a pause: what lies in the buffers is old news, so the vehicle is looked at anew."""
-        if self._monotonic() - self._looked_at <= IDLE_S:
-            self._require_calm()
-            return
-        self._drain()
-        self._watch.forget()
+        if self._monotonic() - self._looked_at > IDLE_S:
+            self._drain()
+            self._watch.forget()
         self.await_calm(min(_LISTEN_S, self._options.timeout_s) + self._options.rest_s)
 
     def _drain(self) -> None:
