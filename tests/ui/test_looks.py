@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.ui import cast, scenes
+from v2xsync.model.views import DeviceState, UnreadyView
 from v2xsync.ui.glyphs import ASCII, UNICODE
 from v2xsync.ui.ink import Ink, Line, Picture, cells_in
 from v2xsync.ui.look import arranged
@@ -20,6 +21,7 @@ from v2xsync.ui.panes.history import HistoryLook
 from v2xsync.ui.panes.holds import HoldLook
 from v2xsync.ui.panes.log import LogLook
 from v2xsync.ui.panes.queue import QueueLook, label
+from v2xsync.ui.stories.device_story import device_story
 from v2xsync.ui.words import Moment
 
 INK = Ink(Moment(cast.NOW, cast.ZONE), UNICODE)
@@ -92,6 +94,26 @@ def test_a_rate_speaks_for_itself_and_trouble_keeps_its_word():
     assert "refused" in drawn["powell-39th"]
     assert "absent" in drawn["pixracer"]
     assert "full 40 min" in drawn["backup"]
+
+
+@pytest.mark.parametrize("width", [20, 26, 38])
+def test_safe_to_remove_is_written_out(width):
+    """It is what a person waits for before a drive is pulled out."""
+    drive = cast.source("flir", DeviceState.SAFE, type="disk", waiting=3)
+    assert text_of(DeviceLook("").draw(drive, width, INK)).endswith(" safe to remove")
+    assert "safe to remove" in text_of(FleetLook("").draw(drive, 158, INK))
+
+
+def test_a_device_page_names_what_is_not_ready_and_why():
+    unready = tuple(
+        UnreadyView(path=f"{n}.dat", size=1, reason=f"locked by {n}.dat.lock (3 h old)", since=cast.NOW)
+        for n in range(12)
+    )
+    drive = cast.source("spool", type="local", unready=unready, not_ready=14)
+    picture = Picture(view=scenes.busy().view(), ink=INK)
+    page = "\n".join(text_of(line) for line in device_story(drive, picture, 78))
+    assert "0.dat: locked by 0.dat.lock (3 h old)" in page
+    assert "and 4 more" in page
 
 
 @pytest.mark.parametrize("width", [26, 24, 30])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from v2xsync.config.device_options import DiskOptions
@@ -47,7 +47,10 @@ def docked(
     """
     options = _options(device)
     port = port or system_port()
-    dock = Dock(device.name, dock_options(config, device), port.mounter, port.drives, port.mounts)
+    berth = dock_options(config, device)
+    if alone:  # it only looks, perhaps beside a running station: nothing is written, no mount of others' is touched
+        berth = replace(berth, read_only=True, make_root=False, adopt=False, pin=None)
+    dock = Dock(device.name, berth, port.mounter, port.drives, port.mounts)
     own = disk.DiskOptions(max_parallel=options.max_parallel, by_stem=options.group == "stem")
     return lambda: disk.DiskDevice(device.name, own, dock, folder_maker(device.name), alone=alone), dock
 

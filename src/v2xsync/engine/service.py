@@ -167,6 +167,7 @@ class Service:
         causes = self._causes(names)
         self.stop()
         self._crew.lanes.join(END_S)
+        self._crew.let_go()  # what was in use when it was cut short
         self._note_view()
         for error in station.failure:
             raise error

@@ -111,8 +111,10 @@ class Port:
 
     # -- the device at this port
 
-    def dock(self, wanted: Wanted, point: Path, *, read_only: bool = False, pin: Path | None = None) -> Dock:
-        options = DockOptions(wanted=wanted, point=point, read_only=read_only, pin=pin)
+    def dock(
+        self, wanted: Wanted, point: Path, *, read_only: bool = False, adopt: bool = True, pin: Path | None = None
+    ) -> Dock:
+        options = DockOptions(wanted=wanted, point=point, read_only=read_only, adopt=adopt, pin=pin)
         return Dock("flir", options, self, self.drives, self.mounts)
 
 

@@ -95,6 +95,14 @@ def test_a_mount_of_ours_from_before_a_crash_is_ours_again(port: Port, stick: St
     assert dock.let_go() == Parting(safe=True, drive="/dev/sd1 (D1C6-0146)")
 
 
+def test_who_only_looks_leaves_the_mount_of_a_running_station_alone(port: Port, stick: Stick) -> None:
+    looking = port.dock(Wanted(uuid=stick.uuid), stick.root, adopt=False)
+    port.mounted_by_others(stick)
+    enter(looking)
+    looking.let_go()
+    assert port.asked == []
+
+
 def test_a_write_protected_drive_that_has_to_be_written_needs_a_person(port: Port, stick: Stick, dock: Dock) -> None:
     port.mounted_by_others(stick, read_only=True)
     with pytest.raises(AccessRefused, match="read-only") as caught:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.devices.disk.port import Port, Stick
 
+from v2xsync.cli.main import main
 from v2xsync.config.load import load
 from v2xsync.devices.drives import mounts, udev
 from v2xsync.devices.drives.drive import Wanted
@@ -239,6 +240,14 @@ def test_the_end_of_the_station_unmounts_the_drive(bench: Bench) -> None:
         service.start()
         until(lambda: bool(bench.port.asked), "it is mounted")
     assert bench.port.table == []
+
+
+def test_plan_mounts_for_reading_only_and_lets_go(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.port.plug(bench.stick)
+    bench.stick.put("a.jpg")
+    assert main(["--config", str(bench.write(REMOVING)), "plan"]) == 0
+    assert "a.jpg" in capsys.readouterr().out
+    assert bench.port.asked == ["mount ro,nodev,nosuid,noexec,utf8", "unmount"]
 
 
 def test_two_cards_with_one_label_need_a_person_and_go_on_when_one_is_out(bench: Bench) -> None:

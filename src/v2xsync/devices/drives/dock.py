@@ -30,6 +30,8 @@ class DockOptions:
     read_only: bool = True
     make_root: bool = False
     """Make `root` where it is missing (the drive is a target)."""
+    adopt: bool = True
+    """A drive that is mounted at `point` already is ours from an earlier time; otherwise only what we mount is ours."""
     pin: Path | None = None
     """Where the UUID of the drive is kept that a mere label stood for at first."""
 
@@ -183,12 +185,13 @@ class Dock:
 
     def _take_in(self, drive: Drive) -> Mooring:
         mount = self._mount_of(drive)
-        if mount is not None and mount.read_only and not self.options.read_only and mount.point == self.options.point:
+        ours = mount is not None and mount.point == self.options.point and self.options.adopt
+        if mount is not None and ours and mount.read_only and not self.options.read_only:
             self._mounter.unmount(self.device, drive, mount.point, gone=False)
             mount = None
         if mount is None:
             return self._mount(drive)
-        return self._moored(drive, mount, ours=mount.point == self.options.point)
+        return self._moored(drive, mount, ours=ours)
 
     def _mount(self, drive: Drive) -> Mooring:
         self._clear_point()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from v2xsync.model.views import DeviceView
+from v2xsync.model.views import DeviceState, DeviceView
 from v2xsync.ui import words
 from v2xsync.ui.cells import right
 from v2xsync.ui.ink import Ink, Line, Picture, Piece
@@ -46,7 +46,8 @@ class FleetLook(DeviceLook):
         face = face_of(row, ink)
         values = figures(row, ink)
         cells = [Piece(right(values[column.title], column.cells), "quiet") for column in self._columns(width)]
-        trouble = ink.cell(f"  {row.trouble}", width - TROUBLE_FROM + 36, face.tone)
+        told = row.trouble or (face.word if row.state is DeviceState.SAFE else "")  # too long for its own column
+        trouble = ink.cell(f"  {told}", width - TROUBLE_FROM + 36, face.tone)
         return (
             ink.face(face, STATE_CELLS),
             ink.cell(row.name, self._name_cells(width), cut="middle"),
