@@ -86,6 +86,17 @@ def test_secrets_come_as_credentials_and_never_stand_in_the_unit(
     assert "hunter2" not in unit
 
 
+@pytest.mark.usefixtures("as_root")
+def test_a_station_with_drives_shares_the_systems_view_of_mounts(run: Run, site: Path) -> None:
+    """Else a drive that it unmounts, and calls safe to remove, would still be mounted for everybody else."""
+    drive = '\n[devices.stick]\ntype = "disk"\nlabel = "FLIR"\n'
+    (site / "v2xsync.toml").write_text(CONFIG.replace('["clay"]', '["clay", "stick"]') + drive)
+    unit = unit_of(run, "--user", "root")
+    for key in ("ProtectSystem", "ReadWritePaths", "PrivateTmp", "PrivateDevices", "ProtectClock", "SystemCallFilter"):
+        assert values(unit, key) == []
+    assert values(unit, "NoNewPrivileges") == ["yes"]
+
+
 def test_words_are_quoted_as_systemd_takes_them() -> None:
     assert quoted("/srv/a b%c") == '"/srv/a b%%c"'
     assert quoted('a"b\\', command=False) == '"a\\"b\\\\"'

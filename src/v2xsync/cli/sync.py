@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import fields
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from v2xsync.cli.attaching import service_of
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.25
 """The service is asked so often how far it is."""
+
+STUCK_LOOK_S: Final = 2.0
+"""And so often while it is stuck."""
 
 SINCE_THE_START: Final = (
     "found", "stored", "delivered", "removed", "failed", "held", "bytes_in", "bytes_out"
@@ -70,18 +73,14 @@ def wait_for(service: Facade, names: Collection[str], inbox: Inbox, monotonic: C
         patience_is_over = monotonic() - stuck_since >= ONCE_PATIENCE_S
         if not outcome.asked or patience_is_over or inbox.has_any():
             return outcome
-        never.wait(LOOK_S)
+        never.wait(STUCK_LOOK_S if outcome.stuck else LOOK_S)
 
 
 def _since(before: StationView, after: StationView) -> StationView:
     """The later picture, its totals counted from the earlier one."""
-    from dataclasses import replace
-
     return replace(after, totals=_less(after.totals, before.totals))
 
 
 def _less(after: Totals, before: Totals) -> Totals:
-    from dataclasses import replace
-
-    counted = {one.name for one in fields(after)} & set(SINCE_THE_START)
-    return replace(after, **{name: max(0, getattr(after, name) - getattr(before, name)) for name in counted})
+    gained = {name: max(0, getattr(after, name) - getattr(before, name)) for name in SINCE_THE_START}
+    return replace(after, **gained)

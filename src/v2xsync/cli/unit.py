@@ -23,7 +23,8 @@ WATCHDOG_S: Final = 180
 STOP_S: Final = 120
 """Above the drain's deadline and what follows it (cli.headless)."""
 
-_HARDWARE: Final = frozenset({"disk", "mavftp"})
+_DRIVE: Final = "disk"
+_HARDWARE: Final = frozenset({_DRIVE, "mavftp"})
 """Device types that need the machine's own devices."""
 
 _HOMES: Final = ("/home", "/root", "/run/user")
@@ -37,18 +38,19 @@ _ALWAYS: Final = (
     "RestrictSUIDSGID=yes",
     "SystemCallArchitectures=native",
 )
-_SYSTEM_ONLY: Final = (
+_SYSTEM_ONLY: Final = ("RemoveIPC=yes", "KeyringMode=private")
+_OWN_VIEW: Final = (
     "ProtectSystem=strict",
     "ProtectKernelTunables=yes",
     "ProtectKernelModules=yes",
     "ProtectKernelLogs=yes",
     "ProtectControlGroups=yes",
-    "ProtectClock=yes",
-    "ProtectHostname=yes",
     "ProtectProc=invisible",
-    "RemoveIPC=yes",
-    "KeyringMode=private",
 )
+"""These give the service a view of the mounts of its own: a drive unmounted there would still be mounted outside."""
+
+_NO_HARDWARE: Final = ("ProtectClock=yes", "ProtectHostname=yes", "RestrictNamespaces=yes", "PrivateDevices=yes")
+"""The first closes all devices but the clocks', the last all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,17 @@ def _sandbox(order: Order) -> Iterator[str]:
         return
     yield from _SYSTEM_ONLY
     if not hardware:
-        yield "RestrictNamespaces=yes"
-        yield "PrivateDevices=yes"
+        yield from _NO_HARDWARE
         yield f"CapabilityBoundingSet={_ROOTS_POWERS if order.user == 'root' else ''}"
+    if any(device.type == _DRIVE for device in order.config.devices.values()):
+        yield "# it mounts drives, and unmounts them for everybody: it shares the system's view of them"
+    else:
+        yield from _own_view(order)
+
+
+def _own_view(order: Order) -> Iterator[str]:
+    """Everything is read-only to the service but what it works on."""
+    yield from _OWN_VIEW
     touched = [*own_folders(order.config), *_device_folders(order.config)]
     homely = _any_below(_HOMES, [*touched, order.config.source_file, *map(Path, order.command[:1])])
     yield f"ProtectHome={'read-only' if homely else 'yes'}"

@@ -27,7 +27,7 @@ class Why:
 class Outcome:
     """How far a forced run has come: `asked` while it is not over, `stuck` while all that is left of it only waits.
 
-    `causes` are the reasons why not everything is done.
+    `causes` are the reasons why not everything is done; none are told while files of the run are in motion.
     """
 
     asked: bool

@@ -244,10 +244,13 @@ class Service:
     def outcome(self, names: Collection[str] = ()) -> Outcome:
         """How far a forced run has come."""
         station, routes = self._station, self._routes(names)
-        causes = tuple(self._causes(names))
+        asked = station.gates.asked(names)
         moving = any(transfer.route in routes for transfer in station.board.transfers())
+        if asked and moving:  # the causes of a long queue take their time to read
+            return Outcome(asked=True, stuck=False, causes=())
+        causes = tuple(self._causes(names))
         waits = any(cause.kind != "hold" for cause in causes) or station.gates.paused(*routes)
-        return Outcome(asked=station.gates.asked(names), stuck=waits and not moving, causes=causes)
+        return Outcome(asked=asked, stuck=waits, causes=causes)
 
     def retry(self, names: Collection[str] = ()) -> int:
         """Make waiting retries due, and try devices that are in trouble."""
