@@ -115,6 +115,8 @@ def test_left_running_the_shell_is_back_and_the_engine_never_stopped(run: Run, s
         assert b"goes on in the background" in screen.seen
     number = int((site / "state" / "lock").read_text())
     try:
+        os.kill(number, signal.SIGSTOP)
+        os.kill(number, signal.SIGCONT)  # a screen's own answer to this would speak to a terminal that is gone
         view = run("status", "--json").document["view"]
         assert view["started"] == started
         assert [moving["path"] for moving in view["transfers"]] == [big.name]

@@ -234,6 +234,14 @@ def test_on_a_terminal_it_draws_a_line_of_progress(big: Path, site: Path) -> Non
         assert screen.end() == 130
 
 
+@pytest.mark.slow
+def test_a_single_run_on_a_terminal_draws_it_too(big: Path, site: Path) -> None:
+    with on_a_pty(site, "--no-ui", "--once") as screen:
+        screen.wait_for(b"0/1 files")
+        screen.type(b"\x03")
+        assert screen.end() == 130
+
+
 # --- systemd ----------------------------------------------------------------------------------------------------------
 
 

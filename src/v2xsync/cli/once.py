@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from v2xsync.cli.call import Call
 from v2xsync.cli.ending import tell
 from v2xsync.cli.logs import is_journal, logging_to
 from v2xsync.cli.names import split_names
+from v2xsync.cli.progress import Teller, teller
 from v2xsync.cli.records import owning
 from v2xsync.cli.signals import DRAIN, caught
 
@@ -33,9 +35,11 @@ def run_config(call: Call, config: StationConfig, names: Collection[str]) -> int
     log_format = getattr(call.arguments, "log_format", "text")
     stream = sys.stderr if call.out.as_json else sys.stdout
     journal = is_journal(stream, call.environ)
-    with owning(config) as ledger, logging_to(config, stdout=stream, as_json=log_format == "json", journal=journal):
+    as_json = log_format == "json"
+    with owning(config) as ledger, logging_to(config, stdout=stream, as_json=as_json, journal=journal) as mouth:
+        telling = teller(stream, mouth, time.monotonic, lines_only=as_json or journal or call.out.as_json)
         paused = sorted(paused_names(ledger))
-        report = _to_the_end(build(config, ledger, once=True, usb=call.usb), names)
+        report = _to_the_end(build(config, ledger, once=True, usb=call.usb), names, telling)
     if paused:
         what = "everything" if EVERYTHING in paused else ", ".join(paused)
         call.out.talk(f"v2xsync: paused, so nothing new was started: {what} -- v2xsync resume")
@@ -44,10 +48,15 @@ def run_config(call: Call, config: StationConfig, names: Collection[str]) -> int
     return tell(call.out, report)
 
 
-def _to_the_end(service: Service, names: Collection[str]) -> OnceReport:
+def _to_the_end(service: Service, names: Collection[str], telling: Teller) -> OnceReport:
     """Run once; where Ctrl+C or SIGTERM came everything was stopped, partials kept.
 
     An exception raised by a signal could leave a lock of the engine taken: signals are written down and looked at.
     """
     with caught(DRAIN) as inbox:
-        return service.run_once(names, interrupted=inbox.has_any)
+
+        def interrupted() -> bool:
+            telling.look(service.view)
+            return inbox.has_any()
+
+        return service.run_once(names, interrupted=interrupted)

@@ -17,7 +17,7 @@ from v2xsync.cli.headless import End, Watch, open_door, serve
 from v2xsync.cli.keeper import Leave
 from v2xsync.cli.logs import logging_to
 from v2xsync.cli.records import owning
-from v2xsync.cli.signals import DRAIN, RELOAD, Inbox, caught
+from v2xsync.cli.signals import DRAIN, OF_TERMINALS, RELOAD, Inbox, caught, untouched
 from v2xsync.ui import launch
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def _options(
 def _screen(facade: Facade, options: launch.UiOptions, door: Door, inbox: Inbox) -> set[str]:
     """Show the screen until it ends; returns the signals that closed it (a lost terminal counts as a hang-up)."""
     try:
-        choice = launch.run(facade, options, on_ready=door.hang)
+        with untouched(OF_TERMINALS):
+            choice = launch.run(facade, options, on_ready=door.hang)
     except OSError:
         came = {RELOAD}
     else:

@@ -12,6 +12,9 @@ from typing import Final
 DRAIN: Final = ("SIGTERM", "SIGINT")
 """The first of these drains, the second stops now."""
 
+OF_TERMINALS: Final = ("SIGTSTP", "SIGCONT", "SIGWINCH")
+"""What a screen listens to; behind it they must not speak to a terminal that is gone."""
+
 RELOAD: Final = "SIGHUP"
 PICTURE: Final = "SIGUSR1"
 
@@ -47,6 +50,18 @@ def caught(names: Iterable[str], then: Callable[[], None] = lambda: None) -> Ite
     before = {number: signal.signal(number, inbox.put) for number in numbers}
     try:
         yield inbox
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def untouched(names: Iterable[str]) -> Iterator[None]:
+    """Whatever the block does with these signals is undone at its end (those that the platform has)."""
+    numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

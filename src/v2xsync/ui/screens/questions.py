@@ -47,7 +47,8 @@ def _in_motion(view: StationView) -> str:
     if not moving and not queued:
         return "Nothing is in motion and nothing waits. The schedule stands still while v2xsync is not running."
     verb = "is" if moving == 1 else "are"
-    waiting = f"; {words.files(queued)} wait and will be taken up at the next start" if queued else ""
+    waits = "waits" if queued == 1 else "wait"
+    waiting = f"; {words.files(queued)} {waits} and will be taken up at the next start" if queued else ""
     return f"{words.files(moving) if moving else 'No file'} {verb} in motion{waiting}. Nothing is forgotten."
 
 
