@@ -97,6 +97,17 @@ def test_a_station_with_drives_shares_the_systems_view_of_mounts(run: Run, site:
     assert values(unit, "NoNewPrivileges") == ["yes"]
 
 
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize(("identity", "home"), [("/people/dana/.ssh/id", "read-only"), ("/etc/v2xsync/id", "yes")])
+def test_homes_are_hidden_unless_something_there_is_needed(
+    identity: str, home: str, run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("v2xsync.cli.unit._HOMES", ("/people",))
+    far = f'\n[devices.far]\ntype = "sftp"\nhost = "127.0.0.1"\nusername = "u"\nidentity = "{identity}"\n'
+    (site / "v2xsync.toml").write_text(CONFIG.replace('["clay"]', '["clay", "far"]') + far)
+    assert values(unit_of(run, "--user", "daemon"), "ProtectHome") == [home]
+
+
 def test_words_are_quoted_as_systemd_takes_them() -> None:
     assert quoted("/srv/a b%c") == '"/srv/a b%%c"'
     assert quoted('a"b\\', command=False) == '"a\\"b\\\\"'

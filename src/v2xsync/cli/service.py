@@ -13,7 +13,7 @@ from typing import Final
 
 from v2xsync.cli.call import Call
 from v2xsync.cli.exit_codes import DONE
-from v2xsync.cli.unit import Order, own_folders, render
+from v2xsync.cli.unit import CREDENTIALS, Order, credentials, own_folders, render
 from v2xsync.config.schema import StationConfig
 from v2xsync.errors import Cancelled, ConfigError, V2xSyncError
 
@@ -24,6 +24,8 @@ TIMEOUT_S: Final = 330.0
 
 def run(call: Call) -> int:
     """Print the unit, or install it after showing what will be done."""
+    if not hasattr(os, "geteuid"):
+        raise V2xSyncError("this system has no systemd", remedy="run v2xsync --no-ui by its own means of services")
     config = call.config(opens_devices=False)
     order = _order(call, config)
     text = render(order)
@@ -47,7 +49,8 @@ def _order(call: Call, config: StationConfig) -> Order:
     user = (asked or _owner(call, config)) if os.geteuid() == 0 else ""
     home = Path(call.environ["HOME"]) if "HOME" in call.environ else None
     command = [*_program(), "--config", str(config.source_file), "--no-ui"]
-    return Order(config, command, user, usual_state=config.state == usual_state(call.environ, home))
+    program = [Path(command[0]), Path(sys.executable).resolve(), Path(sys.prefix), Path(__file__)]
+    return Order(config, command, program, user, usual_state=config.state == usual_state(call.environ, home))
 
 
 def _owner(call: Call, config: StationConfig) -> str:
@@ -84,6 +87,9 @@ def _print(call: Call, order: Order, text: str, path: Path) -> None:
 
 
 def _advise(call: Call, order: Order) -> None:
+    for place in credentials(order.config):
+        if not (CREDENTIALS / place).exists():
+            call.out.talk(f"put the secret {place} into {CREDENTIALS / place}, for root alone (mode 600)")
     if order.user == "root":
         call.out.talk("it would run as root: better a user of its own, v2xsync service --user NAME")
     if order.usual_state:

@@ -59,6 +59,8 @@ class Order:
 
     config: StationConfig
     command: Sequence[str]
+    program: Sequence[Path]
+    """What that command is made of, wherever it is installed."""
     user: str
     """Of a system service; empty for a service of the person's own manager (``systemctl --user``)."""
     usual_state: bool
@@ -123,9 +125,10 @@ def _own_view(order: Order) -> Iterator[str]:
     """Everything is read-only to the service but what it works on."""
     yield from _OWN_VIEW
     touched = [*own_folders(order.config), *_device_folders(order.config)]
-    homely = _any_below(_HOMES, [*touched, order.config.source_file, *map(Path, order.command[:1])])
+    read = [order.config.source_file, *order.program, *_files_of_devices(order.config)]
+    homely = _any_below(_HOMES, [*touched, *read])
     yield f"ProtectHome={'read-only' if homely else 'yes'}"
-    yield f"PrivateTmp={'no' if _any_below(_TEMPORARY, [*touched, order.config.source_file]) else 'yes'}"
+    yield f"PrivateTmp={'no' if _any_below(_TEMPORARY, [*touched, *read]) else 'yes'}"
     for folder in dict.fromkeys(touched):
         yield f"ReadWritePaths={quoted(f'-{folder}')}"
 
@@ -145,12 +148,31 @@ def _device_folders(config: StationConfig) -> Iterator[Path]:
             yield point
 
 
+def _files_of_devices(config: StationConfig) -> Iterator[Path]:
+    """Files that devices need to be read: keys, certificates, secrets."""
+    for device in config.devices.values():
+        for _name, value in device.options:
+            if isinstance(value, Path):
+                yield value
+    yield from (Path(ref.place) for ref in _all_refs(config) if ref.kind == "file")
+
+
 def _secrets(config: StationConfig) -> Iterator[str]:
-    found = [ref for device in config.devices.values() for _name, value in device.options for ref in _refs(value)]
-    for place in sorted({ref.place for ref in found if ref.kind == "credential"}):
+    for place in credentials(config):
         yield f"LoadCredential={quoted(f'{place}:{CREDENTIALS / place}')}"
-    if any(ref.kind == "env" for ref in found):
+    if any(ref.kind == "env" for ref in _all_refs(config)):
         yield f"EnvironmentFile=-{ENVIRONMENT}"
+
+
+def credentials(config: StationConfig) -> Sequence[str]:
+    """Names of the secrets that systemd hands over."""
+    return sorted({ref.place for ref in _all_refs(config) if ref.kind == "credential"})
+
+
+def _all_refs(config: StationConfig) -> Iterator[SecretRef]:
+    for device in config.devices.values():
+        for _name, value in device.options:
+            yield from _refs(value)
 
 
 def _refs(value: object) -> Iterator[SecretRef]:
