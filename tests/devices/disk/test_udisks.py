@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -18,6 +19,14 @@ from v2xsync.errors import AccessRefused, DeviceGone
 PYTHON = "/usr/bin/python3"
 """Debian's own, which has python3-dbusmock."""
 
+UNPACKED = Path(__file__).parents[3] / ".tools" / "usr" / "lib"
+MOCK_ENV = {
+    "PYTHONPATH": str(UNPACKED / "python3" / "dist-packages"),
+    "GI_TYPELIB_PATH": ":".join(map(str, UNPACKED.glob("*/girepository-1.0"))),
+    "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
+}
+"""Where `scripts/test` unpacks what it may not install."""
+
 MANAGER = "/org/freedesktop/UDisks2/Manager"
 BLOCK = "/org/freedesktop/UDisks2/block_devices/sdb1"
 DRIVE = Drive(node="/dev/sdb1", number=(8, 17), sys_path="/sys/sdb1", fs="vfat", uuid="D1C6-0146")
@@ -27,7 +36,7 @@ pytestmark = [pytest.mark.real("dbus-daemon"), pytest.mark.xdist_group("dbus")]
 
 
 def has_mock() -> bool:
-    asked = subprocess.run([PYTHON, "-c", "import dbusmock"], capture_output=True, check=False)
+    asked = subprocess.run([PYTHON, "-c", "import dbusmock"], env=MOCK_ENV, capture_output=True, check=False)
     return asked.returncode == 0
 
 
@@ -55,7 +64,7 @@ def udisks(bus: str, tmp_path: Path) -> Iterator[Path]:
     log = tmp_path / "calls"
     mock = subprocess.Popen(
         [PYTHON, "-m", "dbusmock", "--system", "--logfile", log, SERVICE, MANAGER, f"{SERVICE}.Manager"],
-        env={"DBUS_SYSTEM_BUS_ADDRESS": bus},
+        env={**MOCK_ENV, "DBUS_SYSTEM_BUS_ADDRESS": bus},
     )
     wait_for(lambda: call(bus, MANAGER, "org.freedesktop.DBus.Peer.Ping", check=False))
     yield log
