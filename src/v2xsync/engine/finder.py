@@ -94,7 +94,9 @@ class Finder:
         gates = self._station.gates
         routes = gates.listing_due(self._source)
         if routes:
-            self._list(open_session(), routes)
+            session = open_session()
+            gates.begin_listing(self._source, routes)
+            self._list(session, routes)
             gates.note_listed(self._source, routes)
             self._station.ring("downloader", [self._source])
             return WORKED

@@ -46,6 +46,8 @@ class Gate:
     forced: bool = False
     removing: bool = False
     """Forced, and the removals that follow from that are not done yet."""
+    news: bool = False
+    """Something was told since the last listing began: it may not have been seen by it."""
     unlisted: bool = True
     """A listing is owed: at the start, by force, by a hint, by a new run."""
 
@@ -96,7 +98,7 @@ class Gates:
         with self._lock:
             for gate in self._gates.values():
                 if self._named(gate, names) and (gate.kind == FETCH or self._routes[gate.route].targets):
-                    gate.forced = gate.removing = gate.unlisted = True
+                    gate.forced = gate.removing = gate.unlisted = gate.news = True
 
     def pause(self, names: Collection[str]) -> None:
         """Nothing new starts for these routes or devices; empty: all."""
@@ -143,13 +145,20 @@ class Gates:
         now = self._clock.now()
         return now >= gate.last_end + pause or now < gate.last_end  # the clock was set back
 
+    def begin_listing(self, source: str, routes: Collection[str]) -> None:
+        """A listing of `source` begins for these routes: what is told from now on is owed another one."""
+        with self._lock:
+            for gate in self._at(FETCH, source):
+                if gate.route in routes:
+                    gate.news = False
+
     def note_listed(self, source: str, routes: Collection[str]) -> None:
         """A complete listing of `source` was made for these routes."""
         now = self._clock.now()
         with self._lock:
             for gate in self._at(FETCH, source):
                 if gate.route in routes:
-                    gate.unlisted, gate.last_end = False, now
+                    gate.unlisted, gate.last_end = gate.news, now
                     if gate.running and gate.run is not None and gate.run.listed_at is None:
                         self._save(gate, replace(gate.run, listed_at=now))
 
@@ -157,7 +166,8 @@ class Gates:
         """Something may have changed there: the routes that fetch on arrival want a listing."""
         with self._lock:
             for gate in self._at(FETCH, source):
-                gate.unlisted = gate.unlisted or isinstance(gate.schedule, Arrival)
+                if isinstance(gate.schedule, Arrival):
+                    gate.unlisted = gate.news = True
 
     def park(self, device: str, *, parked: bool = True) -> None:
         """Its drive was let go: what is not mounted does not change, so it is not scanned until there is news."""
