@@ -54,6 +54,23 @@ def test_a_vehicle_that_arms_in_the_middle_of_a_file_is_left_alone_within_a_seco
     assert radio.asked_since(radio.armed_told_at + 1.0) == []
 
 
+def test_a_vehicle_that_arms_is_heard_although_a_limit_on_bandwidth_holds_us_up(radio: Radio, opening: Opening):
+    device = opening()
+    requests = ask(device, ["log.ulg"])
+    limit, began = threading.Event(), time.monotonic()
+
+    def take_its_time(token: int, offset: int) -> bool:
+        limit.wait(max(0.0, began + offset / 20_000 - time.monotonic()))
+        radio.armed = radio.armed or offset > 60_000
+        return True
+
+    with pytest.raises(DeviceBusy):
+        device.fetch(requests, Collected(take_its_time))
+    listen(radio, 0.5)
+    assert radio.armed_told_at is not None
+    assert radio.asked_since(radio.armed_told_at + 1.0) == []
+
+
 def test_a_vehicle_has_three_seconds_of_rest_after_it_was_disarmed(radio: Radio, opening: Opening):
     began = time.monotonic()
     device = opening(rest_s=3.0)

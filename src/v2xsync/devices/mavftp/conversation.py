@@ -17,6 +17,8 @@ from v2xsync.devices.mavftp.vehicle import Unheard, Vehicle
 from v2xsync.errors import DeviceBusy, DeviceGone
 
 _WRAP: Final = 1 << 16
+_PARTING_S: Final = 3.0
+"""A session that is not seen to end is reset before the next."""
 _HUSH_TRIES: Final = 3
 _HUSH_S: Final = 0.15
 """Three last words within half a second: a burst that goes on would be worse."""
@@ -161,7 +163,7 @@ class Conversation:
         if self.session is None:
             return
         with contextlib.suppress(Refused, Unanswered):
-            self.ask(Opcode.TERMINATE)
+            self.ask(Opcode.TERMINATE, patience_s=_PARTING_S)
         self.session = None
 
     # --- many answers at once ----------------------------------------------------------------------------------------

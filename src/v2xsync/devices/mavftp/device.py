@@ -6,8 +6,8 @@ What this protocol and its servers are like, and what is done about it:
   to a reboot, to ten idle seconds (PX4) or to another client; a file goes on where it was.
 * There is no stat: facts come from listings. Few servers tell times, and a vehicle's clock may lie: every fingerprint
   is weak, and content is proven again before a removal.
-* The vehicle's CRC32 proves a file up to `CRC_BYTES`; computing it keeps an autopilot busy, so what is larger is read
-  twice. Without the command a second read has to do.
+* The vehicle's CRC32 proves a file up to `CRC_BYTES`; computing it keeps an autopilot busy and cannot be stopped, so
+  what is larger is read twice. Without the command a second read has to do.
 * MAVSDK's server removes an empty folder when asked to remove a file: each path is looked at first. A removal counts
   when the next listing shows that the file is gone, whatever was answered.
 * MAVSDK's server does not answer at all when a folder is opened: no answer to one question is no dead vehicle.
@@ -58,8 +58,8 @@ from v2xsync.model.items import Digest, Entry, Kind, Proof, Unlistable
 
 __all__ = ["MavftpDevice", "MavftpOptions"]
 
-CRC_BYTES: Final = 32 << 20
-"""The vehicle is asked for the CRC32 of files up to this; while it computes it, it can do little else."""
+CRC_BYTES: Final = 64 << 20
+"""The vehicle is asked for the CRC32 of files up to this: unlike reading, it cannot be stopped when it arms."""
 CRC_BYTES_PER_S: Final = 200_000
 """How slowly a vehicle may read its own card."""
 MOST_FOLDERS: Final = 10_000

@@ -80,7 +80,9 @@ class Pieces:
         """How many bytes can leave now."""
         return len(self._ready)
 
-    def take(self) -> tuple[int, bytes]:
-        """What can leave now: its offset, and the bytes."""
-        data, self._ready = bytes(self._ready), bytearray()
-        return self.frontier - len(data), data
+    def take(self, most: int) -> tuple[int, bytes]:
+        """What can leave now, `most` bytes of it: its offset, and the bytes."""
+        offset = self.frontier - len(self._ready)
+        data = bytes(self._ready[:most])
+        del self._ready[:most]
+        return offset, data

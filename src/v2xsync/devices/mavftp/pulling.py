@@ -36,6 +36,7 @@ _QUIET_S: Final = 0.25
 _ALIVE_S: Final = 4.0
 """PX4 ends a session that has asked nothing for ten seconds, even while it bursts."""
 _HELD_UP_S: Final = 0.1
+_LEAST_PIECE_BYTES: Final = 1024
 _REOPENINGS: Final = 5
 _STALE: Final = 1000
 """Packets of a burst that may still be on their way when its file is closed."""
@@ -106,6 +107,7 @@ class Pull:
         self._progress_at = self._delivered_at = self._asked_at = now
         self._reopenings = 0
         self._held_up = False
+        self._piece_bytes = PIECE_BYTES
         self._wanted = True
         pace.break_off()
 
@@ -117,9 +119,9 @@ class Pull:
                     self._step()
                 except SessionLost:
                     self._begin_again()
-            return self._deliver() if self._wanted else False
+            return self._deliver_all()
         except (EndedEarly, Unanswered, DeviceError):
-            self._deliver()
+            self._deliver_all()
             raise
         finally:
             self._talk.skip_past(self._newest + _STALE)
@@ -147,8 +149,9 @@ class Pull:
             self._note(answer, now)
             answer = self._talk.receive(0.0)
         self._look_at_timers(now)
-        if self._pieces.ready_bytes() >= PIECE_BYTES or now - self._delivered_at >= PIECE_S:
-            self._deliver()
+        is_due = self._pieces.ready_bytes() >= self._piece_bytes or now - self._delivered_at >= PIECE_S
+        if is_due and self._deliver() > _HELD_UP_S:
+            self._talk.catch_up()
 
     def _next_look(self, now: float) -> float:
         look = now + PIECE_S
@@ -189,7 +192,7 @@ class Pull:
         return HOLE_READS if self._bursting() else int(self._pace.window)
 
     def _ask(self, now: float) -> None:
-        has_room = self._pieces.ahead_bytes < AHEAD_BYTES // 2
+        has_room = self._pieces.ahead_bytes < AHEAD_BYTES // 2 and self._pieces.ready_bytes() < 2 * self._piece_bytes
         if self._bursting() and self._burst is None and has_room and self._pieces.high < self._pieces.end:
             self._ask_burst(now)
         while len(self._reads) < self._most_reads():
@@ -364,15 +367,25 @@ class Pull:
             self._reopenings = 0
         return new
 
-    def _deliver(self) -> bool:
+    def _deliver(self) -> float:
+        """Hand one piece on; returns how long that took, in seconds.
+
+        A sink that takes its time has a limit on its bandwidth: the vehicle must not be far ahead of it, and a piece
+        must not hold us up for so long that the vehicle arms meanwhile and is not heard.
+        """
         began = self._talk.monotonic()
         if self._pieces.ready_bytes():
-            self._wanted = self._take(*self._pieces.take()) and self._wanted
+            self._wanted = self._take(*self._pieces.take(self._piece_bytes)) and self._wanted
         self._delivered_at = self._talk.monotonic()
-        held_up_s = self._delivered_at - began
-        if held_up_s > _HELD_UP_S:  # a sink with a limit on its bandwidth: the vehicle must not be ahead of it
+        took_s = self._delivered_at - began
+        if took_s > _HELD_UP_S:
             self._held_up = True
-            self._progress_at += held_up_s
+            self._piece_bytes = max(_LEAST_PIECE_BYTES, int(self._piece_bytes * PIECE_S / max(took_s, PIECE_S)))
+            self._progress_at += took_s
             self._pace.break_off()
-            self._talk.catch_up()
+        return took_s
+
+    def _deliver_all(self) -> bool:
+        while self._wanted and self._pieces.ready_bytes():
+            self._deliver()
         return self._wanted
