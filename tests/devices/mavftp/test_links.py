@@ -75,11 +75,11 @@ def stop_and_go_on(opening: Opening, stop: int, overlap: int) -> bytes:
             raise Cancelled("enough")
         return True
 
-    device, sink = opening(), Collected(until)
+    device, sink = opening(timeout_s=20.0), Collected(until)
     with contextlib.suppress(Cancelled):
         device.fetch(ask(device, ["log.ulg"]), sink)
     offset = max(0, len(sink.content(0)) - overlap)
-    return sink.content(0)[:offset] + fetched(opening(), offset=offset)
+    return sink.content(0)[:offset] + fetched(opening(timeout_s=20.0), offset=offset)
 
 
 def test_a_fetch_goes_on_after_a_stop_at_a_random_place(radio: Radio, opening: Opening):

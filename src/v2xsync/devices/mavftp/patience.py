@@ -11,6 +11,8 @@ FIRST_S: Final = 0.5
 LEAST_S: Final = 0.08
 """A card that is busy makes an autopilot answer late; asking twice does not make it faster."""
 MOST_S: Final = 3.0
+_GROWTH: Final = 1.5
+"""A radio that loses every fifth frame each way loses every third question: seven must fit into some seconds."""
 
 
 class RoundTrips:
@@ -48,4 +50,4 @@ class RoundTrips:
 
     def wait_after(self, tries: int) -> float:
         """The same after so many tries (one or more): a crowded link is not crowded further."""
-        return min(MOST_S, self.wait_s * 2.0 ** min(tries - 1, 8))
+        return min(MOST_S, self.wait_s * _GROWTH ** min(tries - 1, 16))
