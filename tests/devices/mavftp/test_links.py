@@ -90,6 +90,7 @@ def test_a_fetch_goes_on_after_a_stop_at_a_random_place(radio: Radio, opening: O
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("air", [BAD["5% loss"], BAD["20% loss"]], ids=list(BAD)[:2])
 def test_a_fetch_goes_on_after_a_stop_at_twenty_random_places(radio: Radio, opening: Opening, air: Air):
     chance = random.Random(3)
@@ -99,6 +100,7 @@ def test_a_fetch_goes_on_after_a_stop_at_twenty_random_places(radio: Radio, open
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_fetch_goes_on_after_twenty_blackouts_at_random_places(radio: Radio, opening: Opening):
     chance = random.Random(4)
     for stop in (chance.randrange(len(LOG)) for _ in range(20)):
