@@ -223,6 +223,7 @@ def test_json_lines_say_their_schema(site: Path) -> None:
     assert {"at", "level", "text"} <= set(lines[0])
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_draws_a_line_of_progress(big: Path, site: Path) -> None:
     with on_a_pty(site, "--no-ui") as screen:
         screen.wait_for(b"station test started")

@@ -90,6 +90,7 @@ def test_sync_waits_for_the_service_to_finish_and_counts_what_it_did(run: Run, s
     assert (site / "office/clay/spat" / Path(LATE).name).read_text() == "late"
 
 
+@pytest.mark.slow
 def test_sync_tells_what_the_service_could_not_do(run: Run, service: Station, site: Path) -> None:
     (site / "office").rename(site / "gone")
     (site / "clay" / LATE).parent.mkdir(exist_ok=True)
