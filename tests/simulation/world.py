@@ -275,6 +275,7 @@ class World(Rig):
             writer.finish(self.clock.now())
         self.clock.skew = self.latest_skew  # what was written down of a later time is the past again
         self._restart()
+        self.service.resume()  # a pause outlives a restart
 
     def _calm_time(self) -> None:
         """Let simulated time pass until nothing is due any more."""
