@@ -44,7 +44,7 @@ def test_the_shell_takes_the_script(shell: str, capsys: pytest.CaptureFixture[st
         ("v2xsync hi", {"history"}),
         ("v2xsync history --s", {"--since", "--source", "--state"}),
         ("v2xsync --config x relea", {"release"}),
-        ("v2xsync release --a", {"--all", "--again", "--accept"}),
+        ("v2xsync release --a", {"--all", "--again", "--accept", "--at"}),
         ("v2xsync completion f", {"fish"}),
         ("v2xsync --log-format j", {"json"}),
     ],

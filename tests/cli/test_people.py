@@ -93,6 +93,46 @@ def test_accepting_is_a_receipt_in_the_persons_name(run: Run, prepared: Callable
     assert [(line["by"], line["proof"]) for line in vouched] == [(getpass.getuser(), "ack")]
 
 
+def held_twice(ledger: Ledger) -> None:
+    plan = Plan("all", "spat", stage=True, targets=("office", "form"))
+    (item,) = ledger.record_found([NewItem("clay", "x.csv", Fingerprint(4, 5), (plan,))], NOW)
+    ledger.record_stored([Stored(item, "all", "clay/x.csv", 4, SHA, Proof.HASH, "local read")], NOW)
+    for target in ("office", "form"):
+        (task,) = ledger.claim_deliveries(target, ["all"], NOW, 10, [])
+        ledger.delivery_setback([Setback(task.delivery_id, "no answer")], NOW, DeliveryState.HELD)
+
+
+def held_at(run: Run) -> list[str]:
+    return [hold["device"] for hold in run("holds", "--json").document["holds"]]
+
+
+@pytest.mark.parametrize("items", [["x.csv"], ["--all"]])
+def test_who_vouches_for_one_of_several_targets_names_it(
+    items: list[str], run: Run, prepared: Callable[..., None]
+) -> None:
+    """Vouching for a form must not take another target's delivery as done."""
+    prepared(held_twice)
+    answer = run("release", *items, "--accept")
+    assert answer.code == 2
+    assert "on hold at office and at form" in answer.err
+    assert "--accept --at office" in answer.err
+    assert held_at(run) == ["office", "form"]
+    answer = run("release", *items, "--accept", "--at", "form", "--json")
+    assert (answer.document["released"], answer.document["at"]) == (1, ["form"])
+    assert held_at(run) == ["office"]
+
+
+def test_a_step_is_done_again_only_where_it_was_said(run: Run, prepared: Callable[..., None]) -> None:
+    prepared(held_twice)
+    answer = run("release", "x.csv", "--again", "--at", "clay")
+    assert answer.code == 2
+    assert "nothing of this is on hold at clay" in answer.err
+    assert run("release", "x.csv", "--again", "--at", "office", "--json").document["released"] == 1
+    assert held_at(run) == ["form"]
+    assert run("release", "x.csv", "--again", "--at", "form", "--at", "form", "--json").document["released"] == 1
+    assert held_at(run) == []
+
+
 def test_doing_it_again_says_that_it_may_be_there_twice(run: Run, prepared: Callable[..., None]) -> None:
     prepared(lose_answer)
     answer = run("release", "--all", "--again")

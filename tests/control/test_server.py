@@ -56,13 +56,15 @@ def test_every_wish_arrives(post: Post) -> None:
     caller.cancel(3)
     caller.bring_to_front(4)
     assert caller.release((4, 5), accept=True, by="dana") == 2
+    assert caller.release((4,), accept=True, by="dana", devices=["px4", "cyverse"]) == 1
     caller.acknowledge_errors()
     assert caller.outcome().asked is False
     caller.drain()
     caller.stop()
     assert post.station.asked == [
         ("force", source), ("pause", route), ("resume",), ("retry",), ("cancel", 3), ("front", 4),
-        ("release", 4, 5, True, "dana"), ("acknowledge",), ("drain",), ("stop",),
+        ("release", 4, 5, True, "dana"),
+        ("release", 4, True, "dana", "cyverse", "px4"), ("acknowledge",), ("drain",), ("stop",),
     ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ KEPT = {
     107: "a copy that retention had let go kept an original for ever, although another route's copy stood",
     130: "a source that bears one session was never free for a stream",
     235: "a stream kept a source that bears one session from its own lane",
+    1534: "who vouched for a file at one target vouched for it at every target where it was on hold",
 }
 """Seeds that showed a fault of ours, with what it was."""
 

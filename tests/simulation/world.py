@@ -295,7 +295,8 @@ class World(Rig):
             device = self.plan.targets.get(hold.device)
             self._move_wrong_files_away(hold.device)
             has_it = device is not None and device.is_form and hold.step is Step.DELIVERED and self._form_has(hold)
-            self.service.release([hold.item_id], accept=has_it and hold.may_accept, by="person")
+            accept = has_it and hold.may_accept
+            self.service.release([hold.item_id], accept=accept, by="person", devices=[hold.device])
 
     def _move_wrong_files_away(self, target: str) -> None:
         if target in self.plan.targets:

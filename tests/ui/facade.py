@@ -65,8 +65,8 @@ class ScriptedFacade:
     def holds(self) -> Sequence[Hold]:
         return self.held
 
-    def release(self, item_ids: Collection[int], *, accept: bool, by: str) -> int:
-        self.asked.append(("release", *item_ids, accept, by))
+    def release(self, item_ids: Collection[int], *, accept: bool, by: str, devices: Collection[str] = ()) -> int:
+        self.asked.append(("release", *item_ids, accept, by, *devices))
         return len(item_ids)
 
     def acknowledge_errors(self) -> None:

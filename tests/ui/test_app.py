@@ -230,12 +230,13 @@ async def test_a_hold_is_released_by_choice_and_a_name():
     async with station_on_screen(scenes.busy()) as hand:
         await hand.press("e", "r")
         assert "the target has it twice" in hand.screen
+        assert "Release this hold at px4-logs?" in hand.screen
         await hand.press("enter")
-        assert ("release", 31, False, "dana") not in hand.asked
+        assert ("release", 31, False, "dana", "px4-logs") not in hand.asked
         await hand.press("r", "v")
-        assert ("release", 31, True, "dana") in hand.asked
+        assert ("release", 31, True, "dana", "px4-logs") in hand.asked
         await hand.press("r", "a")
-        assert ("release", 31, False, "dana") in hand.asked
+        assert ("release", 31, False, "dana", "px4-logs") in hand.asked
 
 
 async def test_only_a_delivery_that_a_person_may_vouch_for_can_be_accepted():

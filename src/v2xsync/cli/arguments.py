@@ -97,6 +97,8 @@ def _report(parser: Grammar) -> None:
 def _release(parser: Grammar) -> None:
     parser.add_argument("items", nargs="*", metavar="ITEM", help="item numbers or paths, as `v2xsync holds` shows them")
     parser.add_argument("--all", action="store_true", help="everything that is on hold")
+    help_ = "only what is on hold at this device (again for more)"
+    parser.add_argument("--at", action="append", default=[], metavar="DEVICE", help=help_)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--again", action="store_true", help="do the step again (where a file is posted: maybe twice)")
     how.add_argument("--accept", action="store_true", help="vouch that it arrived: a receipt `ack` in your name")

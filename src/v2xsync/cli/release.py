@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from v2xsync.cli.attaching import service_of
 from v2xsync.cli.call import Call
@@ -24,14 +25,17 @@ def run(call: Call) -> int:
         raise ConfigError("name the items, or --all", remedy="v2xsync holds shows them")
     config = call.config(opens_devices=False)
     with reading(config) as reader:
-        holds = _chosen(reader.holds(), asked.items)
+        holds = _at(_chosen(reader.holds(), asked.items), asked.at)
         orphans = () if asked.accept else tuple(_without_original(reader, holds))
     accept = _way(holds, again=asked.again, accept=asked.accept)
+    if accept and not asked.at:
+        _require_single(holds)
     items = tuple(dict.fromkeys(hold.item_id for hold in holds))
     user = _user()
-    count = _released(call, config, items, user, accept=accept)
+    count = _released(call, config, Wish(items, accept, user, tuple(dict.fromkeys(asked.at))))
     if call.out.as_json:
-        call.out.document({"released": count, "items": items, "way": "accept" if accept else "again", "by": user})
+        way = "accept" if accept else "again"
+        call.out.document({"released": count, "items": items, "way": way, "by": user, "at": asked.at})
     else:
         call.out.line(f"{count} accepted by {user}" if accept else f"{count} released, to be done again")
     if not accept and any(hold.may_accept for hold in holds):
@@ -49,14 +53,26 @@ def _without_original(ledger: LedgerReader, holds: Sequence[Hold]) -> Iterator[H
             yield hold
 
 
-def _released(call: Call, config: StationConfig, items: Sequence[int], user: str, *, accept: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is released, how, by whom, and at which devices only (all, where none is named)."""
+
+    items: Sequence[int]
+    accept: bool
+    user: str
+    devices: Sequence[str]
+
+
+def _released(call: Call, config: StationConfig, wish: Wish) -> int:
     """By the running service, or else by ourselves; how many facets."""
+    if not wish.items:
+        return 0
     with service_of(config) as service:
         if service is not None:
-            return service.release(items, accept=accept, by=user) if items else 0
+            return service.release(wish.items, accept=wish.accept, by=wish.user, devices=wish.devices)
     with owning(config) as ledger:
-        release = ledger.release_accept if accept else ledger.release_again
-        return release(items, call.now(), user) if items else 0
+        release = ledger.release_accept if wish.accept else ledger.release_again
+        return release(wish.items, call.now(), wish.user, wish.devices)
 
 
 def _user() -> str:
@@ -79,6 +95,32 @@ def _named(holds: Sequence[Hold], word: str) -> Iterator[Hold]:
     if not fitting:
         raise ConfigError(f"{word} is not on hold", remedy="v2xsync holds shows what is")
     yield from fitting
+
+
+def _at(holds: Sequence[Hold], devices: Sequence[str]) -> Sequence[Hold]:
+    """The holds at `devices` (all without any). Raises ConfigError for a device where nothing of these is on hold."""
+    for device in devices:
+        if not any(device in _places(hold) for hold in holds):
+            raise ConfigError(
+                f"nothing of this is on hold at {device}", remedy="v2xsync holds shows what is, and where"
+            )
+    return tuple(hold for hold in holds if not devices or not _places(hold).isdisjoint(devices))
+
+
+def _places(hold: Hold) -> frozenset[str]:
+    """The devices at which it counts as held: a fetch at the store and at its source."""
+    return frozenset({hold.device, hold.source} if hold.step is Step.STORED else {hold.device})
+
+
+def _require_single(holds: Sequence[Hold]) -> None:
+    """Who vouches says where, unless there is only one place. Raises ConfigError."""
+    for item in dict.fromkeys(hold.item_id for hold in holds):
+        devices = [hold.device for hold in holds if hold.item_id == item and hold.may_accept]
+        if len(devices) > 1:
+            raise ConfigError(
+                f"item {item} is on hold at {' and at '.join(dict.fromkeys(devices))}: say where it arrived",
+                remedy=f"v2xsync release {item} --accept --at {devices[0]}",
+            )
 
 
 def _way(holds: Sequence[Hold], *, again: bool, accept: bool) -> bool:

@@ -91,9 +91,10 @@ class Caller:
         found: Sequence[Hold] = self._ask(tuple[Hold, ...], "holds")
         return found
 
-    def release(self, item_ids: Collection[int], *, accept: bool, by: str) -> int:
+    def release(self, item_ids: Collection[int], *, accept: bool, by: str, devices: Collection[str] = ()) -> int:
         """Do held steps again, or take held deliveries as done."""
-        return int(self._ask(int, "release", item_ids=sorted(item_ids), accept=accept, by=by))
+        at = {"devices": sorted(devices)} if devices else {}
+        return int(self._ask(int, "release", item_ids=sorted(item_ids), accept=accept, by=by, **at))
 
     def acknowledge_errors(self) -> None:
         """A person has seen the errors."""

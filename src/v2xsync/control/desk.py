@@ -101,7 +101,8 @@ def _view(facade: Facade, visit: Visit, request: Any) -> tuple[Any, object]:
 
 def _release(facade: Facade, visit: Visit, request: Any) -> tuple[Any, object]:
     del visit
-    return int, facade.release(request.item_ids, accept=request.accept, by=printable(request.by))
+    by = printable(request.by)
+    return int, facade.release(request.item_ids, accept=request.accept, by=by, devices=request.devices)
 
 
 def _of_names(act: Callable[[Facade, Collection[str]], object], kind: Any = None) -> Verb:

@@ -85,12 +85,13 @@ class OfItem(Request):
 
 
 class Release(Request):
-    """Do held steps again, or take held deliveries as done in the name of `by`."""
+    """Do held steps again, or take held deliveries as done in the name of `by`; no devices mean all of these items."""
 
     do: Literal["release"]
     item_ids: Annotated[tuple[ItemId, ...], Field(max_length=MOST_ITEMS)]
     accept: bool
     by: Annotated[str, Field(min_length=1, max_length=100)]
+    devices: Names = ()
 
 
 class Plain(Request):

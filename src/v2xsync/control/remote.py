@@ -154,9 +154,9 @@ class RemoteFacade:
         nothing: Sequence[Hold] = ()
         return self._ask(lambda caller: caller.holds(), nothing)
 
-    def release(self, item_ids: Collection[int], *, accept: bool, by: str) -> int:
+    def release(self, item_ids: Collection[int], *, accept: bool, by: str, devices: Collection[str] = ()) -> int:
         """Do held steps again, or take held deliveries as done."""
-        return self._ask(lambda caller: caller.release(item_ids, accept=accept, by=by), 0)
+        return self._ask(lambda caller: caller.release(item_ids, accept=accept, by=by, devices=devices), 0)
 
     def acknowledge_errors(self) -> None:
         """A person has seen the errors."""

@@ -74,8 +74,11 @@ class Facade(Protocol):
     def holds(self) -> Sequence[Hold]:
         """What waits for a person."""
 
-    def release(self, item_ids: Collection[int], *, accept: bool, by: str) -> int:
-        """Do held steps again, or (`accept`) take held deliveries as done; how many."""
+    def release(self, item_ids: Collection[int], *, accept: bool, by: str, devices: Collection[str] = ()) -> int:
+        """Do held steps again, or (`accept`) take held deliveries as done; how many.
+
+        All of these items, or only those on hold at `devices` where any are named (see `Hold.device`).
+        """
 
     def acknowledge_errors(self) -> None:
         """A person has seen the errors: the badge goes back to zero."""

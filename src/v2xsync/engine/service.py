@@ -282,14 +282,11 @@ class Service:
         """What waits for a person."""
         return self._station.ledger.holds()
 
-    def release(self, item_ids: Collection[int], *, accept: bool, by: str) -> int:
+    def release(self, item_ids: Collection[int], *, accept: bool, by: str, devices: Collection[str] = ()) -> int:
         """Do held steps again, or take held deliveries as done."""
-        now, ledger = self._station.clock.now(), self._station.ledger
-        count = (
-            ledger.release_accept(tuple(item_ids), now, by)
-            if accept
-            else ledger.release_again(tuple(item_ids), now, by)
-        )
+        ledger = self._station.ledger
+        release = ledger.release_accept if accept else ledger.release_again
+        count = release(tuple(item_ids), self._station.clock.now(), by, devices)
         self._wake_all()
         return count
 

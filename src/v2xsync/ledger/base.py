@@ -221,11 +221,17 @@ class Ledger(LedgerReader, Protocol):
     def bring_to_front(self, item_id: int) -> None:
         """Let its queued work be claimed before all other."""
 
-    def release_again(self, item_ids: Sequence[int], at: float, by: str) -> int:
-        """Do the held step again; how many facets."""
+    def release_again(self, item_ids: Sequence[int], at: float, by: str, devices: Collection[str] = ()) -> int:
+        """Do held steps of those items again, only those at `devices` where any are named; how many facets.
 
-    def release_accept(self, item_ids: Sequence[int], at: float, by: str) -> int:
-        """Take the held or unknown delivery as done: a receipt `ack` by that user; how many facets."""
+        A delivery is held at its target, a removal at its source, a fetch at its source and at the store.
+        """
+
+    def release_accept(self, item_ids: Sequence[int], at: float, by: str, devices: Collection[str] = ()) -> int:
+        """Take held or unknown deliveries (to `devices`, where any are named) as done, by a receipt `ack` of that user.
+
+        Returns how many facets.
+        """
 
     # -- schedule, notes
 

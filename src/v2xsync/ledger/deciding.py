@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,7 +21,18 @@ from sqlalchemy import (
 from v2xsync.ledger.bulk import Bulk
 from v2xsync.ledger.consequences import judge_expiry, wake_removals
 from v2xsync.ledger.logbook import STORE, write_receipts
-from v2xsync.ledger.phrases import among, given, given_text, listed, one_of, state, step, words
+from v2xsync.ledger.phrases import (
+    among,
+    among_or_all,
+    given,
+    given_text,
+    listed,
+    listed_paths,
+    one_of,
+    state,
+    step,
+    words,
+)
 from v2xsync.ledger.rooms import WritingRoom
 from v2xsync.ledger.tables import (
     DELIVERY_QUEUED,
@@ -47,6 +58,20 @@ VOUCHED = "a person's word"
 
 _DELIVERY_ON_HOLD = one_of(deliveries.c.state, (DeliveryState.HELD, DeliveryState.UNKNOWN))
 
+# --- the holds that are meant: of items (`ids`), and only at `devices` where any are named ----------------------------
+
+_FETCHES_MEANT = (
+    FETCH_HELD,
+    among(fetches.c.item_id, "ids"),
+    or_(among_or_all(fetches.c.source, "devices"), among(words(STORE), "devices")),
+)
+_DELIVERIES_MEANT = (
+    _DELIVERY_ON_HOLD,
+    among(deliveries.c.item_id, "ids"),
+    among_or_all(deliveries.c.target, "devices"),
+)
+_REMOVALS_MEANT = (REMOVAL_HELD, among(items.c.id, "ids"), among_or_all(items.c.source, "devices"))
+
 # --- do it again ------------------------------------------------------------------------------------------------------
 
 _LOGGED = ["at", "step", "item_id", "route", "device", "by"]
@@ -59,30 +84,30 @@ _AGAIN: Sequence[tuple[Insert, Update]] = (
         insert(custody_log).from_select(
             _LOGGED,
             select(_at, _hop, fetches.c.item_id, fetches.c.route, words(STORE), _by)
-            .where(FETCH_HELD, among(fetches.c.item_id, "ids")),
+            .where(*_FETCHES_MEANT),
         ),
         update(fetches)
-        .where(FETCH_HELD, among(fetches.c.item_id, "ids"))
+        .where(*_FETCHES_MEANT)
         .values(state=state(FetchState.QUEUED), next_at=_at, tries=0, reason=""),
     ),
     (
         insert(custody_log).from_select(
             _LOGGED,
             select(_at, _hop, deliveries.c.item_id, deliveries.c.route, deliveries.c.target, _by)
-            .where(_DELIVERY_ON_HOLD, among(deliveries.c.item_id, "ids")),
+            .where(*_DELIVERIES_MEANT),
         ),
         update(deliveries)
-        .where(_DELIVERY_ON_HOLD, among(deliveries.c.item_id, "ids"))
+        .where(*_DELIVERIES_MEANT)
         .values(state=state(DeliveryState.QUEUED), next_at=_at, tries=0, reason=""),
     ),
     (
         insert(custody_log).from_select(
             _LOGGED,
             select(_at, _hop, items.c.id, words(""), items.c.source, _by)
-            .where(REMOVAL_HELD, among(items.c.id, "ids")),
+            .where(*_REMOVALS_MEANT),
         ),
         update(items)
-        .where(REMOVAL_HELD, among(items.c.id, "ids"))
+        .where(*_REMOVALS_MEANT)
         .values(
             removal=state(RemovalState.QUEUED), removal_next_at=_at, removal_tries=0, removal_reason=""
         ),
@@ -94,7 +119,7 @@ _AGAIN: Sequence[tuple[Insert, Update]] = (
 _HELD_DELIVERIES = (
     select(deliveries.c.id, deliveries.c.item_id, deliveries.c.route, deliveries.c.target, fetches.c.sha256)
     .select_from(deliveries.join(fetches))
-    .where(_DELIVERY_ON_HOLD, among(deliveries.c.item_id, "ids"))
+    .where(*_DELIVERIES_MEANT)
 )
 _ACCEPT = Bulk(
     update(deliveries)
@@ -127,9 +152,12 @@ class Deciding(WritingRoom):
 
         self._write(bring)
 
-    def release_again(self, item_ids: Sequence[int], at: float, by: str) -> int:
-        """Do the held step again; how many facets."""
-        values = {"ids": listed(item_ids), "at": at, "by": by}
+    def release_again(self, item_ids: Sequence[int], at: float, by: str, devices: Collection[str] = ()) -> int:
+        """Do held steps of those items again, only those at `devices` where any are named; how many facets.
+
+        A delivery is held at its target, a removal at its source, a fetch at its source and at the store.
+        """
+        values = {"ids": listed(item_ids), "devices": listed_paths(devices), "at": at, "by": by}
 
         def release(connection: Connection) -> int:
             released = 0
@@ -140,9 +168,13 @@ class Deciding(WritingRoom):
 
         return self._write(release)
 
-    def release_accept(self, item_ids: Sequence[int], at: float, by: str) -> int:
-        """Take the held or unknown delivery as done: a receipt `ack` by that user; how many facets."""
-        return self._write(lambda connection: _accept(connection, item_ids, at, by))
+    def release_accept(self, item_ids: Sequence[int], at: float, by: str, devices: Collection[str] = ()) -> int:
+        """Take held or unknown deliveries (to `devices`, where any are named) as done, by a receipt `ack` of that user.
+
+        Returns how many facets.
+        """
+        values = {"ids": listed(item_ids), "devices": listed_paths(devices)}
+        return self._write(lambda connection: _accept(connection, values, at, by))
 
 
 def _retries(routes: Collection[str] | None, devices: Collection[str] | None) -> Sequence[Update]:
@@ -176,8 +208,8 @@ def _any(
     return or_(*wanted) if wanted else true()
 
 
-def _accept(connection: Connection, item_ids: Sequence[int], at: float, by: str) -> int:
-    held = connection.execute(_HELD_DELIVERIES, {"ids": listed(item_ids)}).all()
+def _accept(connection: Connection, meant: Mapping[str, str], at: float, by: str) -> int:
+    held = connection.execute(_HELD_DELIVERIES, meant).all()
     _ACCEPT.run(connection, [(row.id,) for row in held])
     write_receipts(connection, [
         (

@@ -21,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    or_,
     select,
 )
 
@@ -81,6 +82,11 @@ def listing(name: str) -> TableValuedAlias:
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """`column` is in the list bound as `name`."""
     return column.in_(select(listing(name).c.value))
+
+
+def among_or_all(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """`column` is in the list bound as `name`, or that list is empty."""
+    return or_(func.json_array_length(bindparam(name, type_=Text)) == 0, among(column, name))
 
 
 def not_among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:

@@ -156,7 +156,9 @@ class CourierApp(App[QuitChoice]):
         def answered(answer: str | None) -> None:
             if answer in {questions.AGAIN, questions.ACCEPT}:
                 accept = answer == questions.ACCEPT
-                count = self.facade.release((hold.item_id,), accept=accept, by=self.options.user)
+                count = self.facade.release(
+                    (hold.item_id,), accept=accept, by=self.options.user, devices=(hold.device,)
+                )
                 self.say(deeds.release_said(count, accept=accept))
                 self.look_again()
 

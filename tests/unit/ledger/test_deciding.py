@@ -139,6 +139,35 @@ def test_only_the_items_asked_for_are_released(ledger, held):
     assert len(ledger.holds()) == 3
 
 
+@pytest.mark.parametrize(
+    ("devices", "left"),
+    [
+        (["px4"], ["store", "cyverse", SOURCE]),
+        (["px4", "cyverse"], ["store", SOURCE]),
+        (["store"], ["cyverse", "px4", SOURCE]),
+        ([SOURCE], ["cyverse", "px4"]),
+        (["elsewhere"], ["store", "cyverse", "px4", SOURCE]),
+    ],
+)
+def test_only_what_is_held_at_the_devices_asked_for_is_done_again(ledger, held, devices, left):
+    assert ledger.release_again(held, 90.0, "kim", devices) == 4 - len(left)
+
+    assert [hold.device for hold in ledger.holds()] == left
+    released = [line for item in held for line in dossier(ledger, item).log if line.step is Step.RELEASED]
+    assert len(released) == 4 - len(left)
+
+
+def test_who_vouches_at_one_target_vouches_for_no_other(ledger, held):
+    _, delivery, _ = held
+
+    assert ledger.release_accept(held, 90.0, "kim", ["px4"]) == 1
+
+    facets = {facet.target: facet.state for facet in dossier(ledger, delivery).deliveries}
+    assert facets["px4"] is DeliveryState.DELIVERED
+    assert facets["cyverse"] is DeliveryState.HELD
+    assert ledger.release_accept(held, 91.0, "kim", [SOURCE, "store"]) == 0
+
+
 def test_taking_it_as_done_gives_a_receipt_with_a_name(ledger, held):
     _, delivery, _ = held
 

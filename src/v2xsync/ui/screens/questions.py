@@ -68,4 +68,4 @@ def how_to_release(hold: Hold, picture: Picture) -> Ask:
         again = Answer(AGAIN, "Send it again", "if it did arrive, the target has it twice", "a")
     accept = Answer(ACCEPT, "Accept it", "you vouch for it, with your name", "v")
     answers = (Answer("", "Leave it on hold", "nothing changes", ""), again, *((accept,) if hold.may_accept else ()))
-    return Ask("Release this hold?", (name_of(hold.path), hold.reason), answers, picture)
+    return Ask(f"Release this hold at {hold.device}?", (name_of(hold.path), hold.reason), answers, picture)
