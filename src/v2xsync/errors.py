@@ -13,6 +13,7 @@
     |- DeviceError            something about a whole device
     |  |- DeviceGone          not reachable now: wait and probe, never counts against an item
     |  |- DeviceBusy          the same lane tries again after a short pause
+    |  |  `- DeviceArmed      a vehicle flies, or is about to: it is left alone until it is disarmed
     |  |- AccessRefused       login or rights refused: the lane stops, a person is needed
     |  |- HostKeyRefused      unknown or changed host key: the lane stops, a person is needed
     |  |- NoSpace             the target is full: pause the target
@@ -109,6 +110,10 @@ class DeviceBusy(DeviceError):
     def __init__(self, device: str, what: str, *, remedy: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(device, what, remedy=remedy)
         self.retry_after_s: Final = retry_after_s
+
+
+class DeviceArmed(DeviceBusy):
+    """The vehicle is armed or arming: nothing is asked of it."""
 
 
 class AccessRefused(DeviceError):

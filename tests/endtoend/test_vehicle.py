@@ -62,8 +62,9 @@ def test_logs_are_removed_from_the_vehicle_once_they_are_proven_and_never_while_
         assert main(["--config", str(config), "--no-ui", "--once", "--json"]) == 0
         assert (ulogs(log).keys() >= before.keys(), ulogs(tmp_path / "office")) == (True, {})
         assert drone.heard_while_armed == 0
+        states = {device["name"]: device["state"] for device in json.loads(capsys.readouterr().out)["devices"]}
+        assert states["pixracer"] == "armed"
         drone.arm(armed=False)
-        capsys.readouterr()
         flown = ulogs(log)
         assert main(["--config", str(config), "--no-ui", "--once", "--json"]) == 0
         totals = json.loads(capsys.readouterr().out)["totals"]

@@ -96,6 +96,11 @@ def test_a_rate_speaks_for_itself_and_trouble_keeps_its_word():
     assert "full 40 min" in drawn["backup"]
 
 
+def test_a_vehicle_that_flies_says_so_and_since_when():
+    vehicle = cast.source("pixracer", DeviceState.ARMED, type="mavftp", waiting=3, since=cast.NOW - 120)
+    assert "armed 2 min" in text_of(DeviceLook("").draw(vehicle, 26, INK))
+
+
 @pytest.mark.parametrize("width", [20, 26, 38])
 def test_safe_to_remove_is_written_out(width):
     """It is what a person waits for before a drive is pulled out."""

@@ -13,8 +13,14 @@ from collections.abc import Callable
 from v2xsync.engine.retry import Disposition, disposition
 from v2xsync.engine.setbacks import reason_of
 from v2xsync.engine.station import Cause, Station
-from v2xsync.errors import DeviceBusy, DeviceError, DeviceGone, NoSpace
+from v2xsync.errors import DeviceArmed, DeviceBusy, DeviceError, DeviceGone, NoSpace
 from v2xsync.model.views import DeviceState, Level
+
+_NORMAL = frozenset({DeviceState.ABSENT, DeviceState.ARMED})
+"""Nothing is wrong with a device in these; they are told of only where work is broken off by them."""
+
+_LEVELS = {DeviceState.REFUSED: Level.ERROR, DeviceState.ARMED: Level.INFO}
+"""At which the beginning of a trouble is told; all else is a warning."""
 
 
 class DeviceWatch:
@@ -99,8 +105,8 @@ class DeviceWatch:
         in_use = station.board.counters(self.device).state is DeviceState.UP
         station.board.device_state(self.device, state, error.what, error.remedy)
         if fresh or gone_for_good:
-            level = Level.ERROR if state is DeviceState.REFUSED else Level.WARNING
-            if state is not DeviceState.ABSENT or in_use:
+            level = _LEVELS.get(state, Level.WARNING)
+            if state not in _NORMAL or in_use:
                 station.board.tell(level, f"{self.device}: {reason_of(error)}", device=self.device)
 
     def _pause(self, error: DeviceError) -> float:
@@ -115,6 +121,8 @@ class DeviceWatch:
             return DeviceState.REFUSED
         if isinstance(error, NoSpace):
             return DeviceState.FULL
+        if isinstance(error, DeviceArmed):
+            return DeviceState.ARMED
         hot_plug = self._station.devices[self.device].capabilities.hot_plug
         return DeviceState.ABSENT if hot_plug else DeviceState.AWAY
 

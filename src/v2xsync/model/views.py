@@ -27,6 +27,8 @@ class DeviceState(enum.Enum):
     PAUSED = "paused"
     ABSENT = "absent"
     """A hot-plug device that is not plugged in."""
+    ARMED = "armed"
+    """A vehicle that flies, or is about to: its files wait until it has been disarmed."""
     SAFE = "safe to remove"
     """A drive whose work is done: flushed and unmounted."""
 

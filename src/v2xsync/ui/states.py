@@ -31,6 +31,7 @@ DEVICE: Mapping[DeviceState, Face] = {
     DeviceState.FULL: Face("alarm", "full", "bad"),
     DeviceState.PAUSED: Face("paused", "paused", "quiet"),
     DeviceState.ABSENT: Face("absent", "absent", "quiet"),
+    DeviceState.ARMED: Face("paused", "armed", "warn"),
     DeviceState.SAFE: Face("done", "safe to remove", "good"),
 }
 

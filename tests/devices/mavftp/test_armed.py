@@ -12,7 +12,7 @@ from tests.servers.radio import Air, Radio
 
 from v2xsync.devices.mavftp.options import Safety
 from v2xsync.devices.mavftp.pace import Reading
-from v2xsync.errors import DeviceBusy, DeviceGone
+from v2xsync.errors import DeviceArmed, DeviceGone
 
 SLOW = Air(bytes_s=60_000)
 """So slow that a second of the file is left when the vehicle arms; with the vehicle's own heartbeats, once a second."""
@@ -38,7 +38,7 @@ def test_a_vehicle_that_arms_in_the_middle_of_a_file_is_left_alone_within_a_seco
         return True
 
     sink = Collected(arm)
-    with pytest.raises(DeviceBusy):
+    with pytest.raises(DeviceArmed):
         device.fetch(requests, sink)
     kept = sink.content(0)
     assert 0 < len(kept) < len(LOG)
@@ -49,7 +49,7 @@ def test_a_vehicle_that_arms_in_the_middle_of_a_file_is_left_alone_within_a_seco
     answers = [at for at, kind in list(radio.to_client) if kind == FILE_MESSAGE and at > radio.armed_told_at + 1.0]
     assert answers == [], "its session was closed: no burst goes on"
 
-    with pytest.raises(DeviceBusy):
+    with pytest.raises(DeviceArmed):
         opening().connect()
     assert radio.asked_since(radio.armed_told_at + 1.0) == []
 
@@ -64,7 +64,7 @@ def test_a_vehicle_that_arms_is_heard_although_a_limit_on_bandwidth_holds_us_up(
         radio.armed = radio.armed or offset > 60_000
         return True
 
-    with pytest.raises(DeviceBusy):
+    with pytest.raises(DeviceArmed):
         device.fetch(requests, Collected(take_its_time))
     listen(radio, 0.5)
     assert radio.armed_told_at is not None

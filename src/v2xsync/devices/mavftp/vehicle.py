@@ -16,7 +16,7 @@ from v2xsync.devices.mavftp.link import Link, candidates, open_link
 from v2xsync.devices.mavftp.options import MavftpOptions, Safety
 from v2xsync.devices.mavftp.payload import Opcode, Payload, parse
 from v2xsync.devices.mavftp.safety import Verdict, Watch
-from v2xsync.errors import DeviceBusy, DeviceGone
+from v2xsync.errors import DeviceArmed, DeviceGone
 
 OUR_SYSTEM: Final = 248
 OUR_COMPONENT: Final = 191
@@ -69,7 +69,7 @@ class Vehicle:
     def find(self) -> None:
         """Open the wire, hear the vehicle, and see it calm; where that was done, see that it still is.
 
-        Raises DeviceGone where there is none, DeviceBusy where it is armed.
+        Raises DeviceGone where there is none, DeviceArmed where it is armed.
         """
         if self._link is not None:
             self.wake()
@@ -131,7 +131,7 @@ class Vehicle:
         self._inbox.clear()
 
     def await_calm(self, patience_s: float) -> None:
-        """Listen, and send nothing, until the vehicle may be talked to. Raises DeviceGone, DeviceBusy."""
+        """Listen, and send nothing, until the vehicle may be talked to. Raises DeviceGone, DeviceArmed."""
         ends = self._monotonic() + patience_s
         while (verdict := self._watch.verdict(now := self._monotonic())) is not Verdict.CALM:
             if verdict is Verdict.ARMED:
@@ -155,7 +155,7 @@ class Vehicle:
     # --- talking -----------------------------------------------------------------------------------------------------
 
     def send(self, payload: Payload) -> None:
-        """Send a request. Raises DeviceBusy where the vehicle is armed, Unheard, DeviceGone."""
+        """Send a request. Raises DeviceArmed where the vehicle is armed, Unheard, DeviceGone."""
         self._require_calm()
         self._write(self._framed(payload))
 
@@ -201,9 +201,9 @@ class Vehicle:
         if verdict is not Verdict.CALM:
             raise Unheard
 
-    def _busy(self) -> DeviceBusy:
+    def _busy(self) -> DeviceArmed:
         remedy = "its files are fetched once it has been disarmed for a few seconds"
-        return DeviceBusy(self._device, "the vehicle is armed or arming: it is left alone", remedy=remedy)
+        return DeviceArmed(self._device, "the vehicle is armed or arming: it is left alone", remedy=remedy)
 
     def _beat(self, now: float) -> None:
         """Our own heartbeat, once a second while we work."""

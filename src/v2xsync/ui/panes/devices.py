@@ -22,6 +22,7 @@ GRAVITY = (
     DeviceState.REFUSED,
     DeviceState.FULL,
     DeviceState.AWAY,
+    DeviceState.ARMED,
     DeviceState.BUSY,
     DeviceState.UP,
     DeviceState.SAFE,
@@ -74,7 +75,7 @@ def remark(row: DeviceView, ink: Ink) -> str:
     """Return the one figure beside the state: a rate, a backlog, a time."""
     if row.state is DeviceState.SAFE:
         return ""
-    if row.state in {DeviceState.AWAY, DeviceState.REFUSED, DeviceState.FULL}:
+    if row.state in {DeviceState.AWAY, DeviceState.ARMED, DeviceState.REFUSED, DeviceState.FULL}:
         return "" if row.since is None else ink.moment.since(row.since)
     if row.state is DeviceState.BUSY and (rate := words.rate(row.rate)):
         return rate
