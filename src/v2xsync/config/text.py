@@ -65,6 +65,10 @@ def read_toml(path: Path) -> Mapping[str, object]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(file, str(error)) from error
+    except RecursionError as error:
+        raise ConfigError("nested deeper than any config", file=file, remedy="look at its brackets") from error
+    except ValueError as error:  # Python reads no number of thousands of digits
+        raise ConfigError("it holds a number that no config needs", file=file, remedy="shorten it") from error
 
 
 def _syntax_error(file: str, message: str) -> ConfigError:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -50,7 +50,7 @@ class Line:
             raise ServiceAway("the service does not answer", remedy=_AGAIN) from error
         if answer.fault is not None:
             raise ControlError(answer.fault.what, remedy=answer.fault.remedy)
-        if answer.id != number:
+        if answer.id != number or (answer.ok is None and not _may_be_nothing(kind)):
             self.close()
             raise ServiceAway("the service answered something else", remedy=_AGAIN)
         return answer.ok
@@ -76,6 +76,11 @@ class Line:
 @cache
 def _reader(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(Answer[kind])
+
+
+@cache
+def _may_be_nothing(kind: Any) -> bool:
+    return kind is None or type(None) in get_args(kind)
 
 
 def dial(folder: Path, patience_s: float, monotonic: Callable[[], float], *, read_only: bool = False) -> Line:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from v2xsync.errors import ControlError
+from v2xsync.model.naming import printable
 from v2xsync.model.views import StationView
 
 VERSION: Final = 1
@@ -182,7 +183,7 @@ def _misheard(line: bytes, error: ValidationError) -> Misheard:
         return Misheard(what, request_id=number, remedy="use the v2xsync that the service was started with")
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"][1:3]) or "do"
-    return Misheard(f"the request does not fit: {where[:60]}: {first['type']}", request_id=number)
+    return Misheard(f"the request does not fit: {printable(where[:60])}: {first['type']}", request_id=number)
 
 
 def encode_fault(number: int, kind: str, what: str, remedy: str = "") -> bytes:

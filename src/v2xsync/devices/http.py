@@ -34,6 +34,7 @@ from v2xsync.errors import (
     HostKeyRefused,
     ProtocolFault,
 )
+from v2xsync.model.naming import printable
 
 E = TypeVar("E", bound=BaseException)
 
@@ -41,6 +42,7 @@ Secret = str | Callable[[], str]
 """A secret itself, or what reads it at the last moment."""
 
 _MOST_REFUSAL_BYTES: Final = 64 * 1024
+_MOST_WORDS: Final = 200
 _LONGEST_PAUSE_S: Final = 24 * 3600.0
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
 
@@ -133,10 +135,10 @@ class Login(httpx.Auth):
             response = yield request
             if response.status_code == _UNAUTHORIZED:
                 _bound(response)
-            try:
-                request = steps.send(response)
-            except StopIteration:
+            following = _step(steps, response)
+            if following is None:
                 return
+            request = following
 
     def _asked_for(self, response: httpx.Response) -> httpx.Auth | None:
         offers = " ".join(response.headers.get_list("WWW-Authenticate")).lower()
@@ -145,6 +147,16 @@ class Login(httpx.Auth):
         if "basic" in offers:
             return httpx.BasicAuth(self._username, reveal(self._password))
         return None
+
+
+def _step(steps: Generator[httpx.Request, httpx.Response, None], response: httpx.Response) -> httpx.Request | None:
+    """Return the next request of a login; None where there is none. httpx fails in many ways at malformed questions."""
+    try:
+        return steps.send(response)
+    except StopIteration:
+        return None
+    except (ValueError, LookupError, NotImplementedError) as error:
+        raise httpx.RemoteProtocolError("it asks for a login in a way that is none") from error
 
 
 def reveal(secret: Secret) -> str:
@@ -207,10 +219,17 @@ def _trouble(name: str, error: Exception) -> DeviceError:
     if isinstance(error, httpx.TimeoutException):
         return DeviceGone(name, "the server went silent", remedy="check the network; or give it a longer `timeout`")
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return DeviceGone(name, f"the server cannot be reached ({error})", remedy="check its address and the network")
+        return DeviceGone(
+            name, f"the server cannot be reached ({_brief(error)})", remedy="check its address and the network"
+        )
     if isinstance(error, httpx.NetworkError) or "disconnected" in str(error):
-        return DeviceGone(name, f"the connection broke ({str(error) or type(error).__name__})")
-    return ProtocolFault(name, f"the server does not speak proper HTTP ({error})")
+        return DeviceGone(name, f"the connection broke ({_brief(error) or type(error).__name__})")
+    return ProtocolFault(name, f"the server does not speak proper HTTP ({_brief(error)})")
+
+
+def _brief(error: Exception) -> str:
+    """The beginning of an error's text, which may repeat what the peer sent, fit to be drawn."""
+    return printable(str(error)[:_MOST_WORDS])
 
 
 def _unproven(name: str, error: ssl.SSLCertVerificationError) -> DeviceError:

@@ -91,6 +91,8 @@ def store_difference(store: Path, place: str, size: int, sha256: str) -> str:
         return f"it cannot be read: {error.strerror}"
     except ItemError as error:
         return error.what
+    except ValueError:
+        return "no file can have its name"
 
 
 def _left(reader: LedgerReader, line: LogLine) -> bool:

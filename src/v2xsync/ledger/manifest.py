@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from v2xsync.errors import ItemRefused
 from v2xsync.model.custody import Step
 from v2xsync.model.items import NS_PER_S, Digest, Fingerprint, Proof
+from v2xsync.model.naming import proper_parts
 
 SENDING: Final = "sending"
 """Written before a file is given to a target that cannot be asked about it afterwards."""
@@ -68,6 +70,8 @@ class ManifestLine:
 
 _PROOFS: Final = {proof.word: proof for proof in Proof}
 _FIELDS: Final = dataclasses.fields(ManifestLine)
+_LARGEST: Final = (1 << 63) - 1
+"""Of any number in the ledger."""
 _REQUIRED: Final = ("step", "at", "route")
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 """Made once: thousands of small files a second come through here."""
@@ -84,12 +88,32 @@ def encode(told: Mapping[str, object]) -> str:
 def decode(text: str) -> ManifestLine | None:
     """The line that `encode` was given; None where it is torn or no line of ours. Unknown keys are let be."""
     try:
-        told: Any = json.loads(text)
-    except ValueError:
+        told: Any = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict) or told.get("step") not in STEPS or not set(_REQUIRED) <= set(told):
+    if not isinstance(told, dict) or not set(_REQUIRED) <= set(told):
         return None
     known = {field.name: told[field.name] for field in _FIELDS if field.name in told}
-    if not all(isinstance(known[field.name], _KINDS[str(field.type)]) for field in _FIELDS if field.name in known):
+    if not all(_fits(known[field.name], str(field.type)) for field in _FIELDS if field.name in known):
         return None
-    return ManifestLine(**known)
+    line = ManifestLine(**known)
+    return line if line.step in STEPS and _is_proper(line.place) else None
+
+
+def _fits(value: object, kind: str) -> bool:
+    """Whether a value is of its field's kind, and one that the ledger can hold."""
+    if type(value) not in _KINDS[kind]:
+        return False
+    return not isinstance(value, int | float) or -_LARGEST <= value <= _LARGEST
+
+
+def _is_proper(place: str) -> bool:
+    """Whether a place lies in the store, or below the root of a target."""
+    try:
+        return not place or bool(proper_parts(place))
+    except ItemRefused:
+        return False
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
