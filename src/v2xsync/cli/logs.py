@@ -13,6 +13,7 @@ import logging
 import logging.handlers
 import os
 from collections.abc import Iterator, Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 from zoneinfo import ZoneInfo
@@ -57,6 +58,15 @@ class Line(logging.Formatter):
         about = {key: value for key in ("device", "item_id") if (value := getattr(record, key, None))}
         head = {"schema": LOG_SCHEMA, "at": at.isoformat(), "level": record.levelname.lower(), "text": text}
         return prefix + json.dumps({**head, **about})
+
+
+class LogFile(logging.handlers.TimedRotatingFileHandler):
+    """A file a day that only this user may read; a symbolic link of its name is not followed."""
+
+    def _open(self) -> TextIOWrapper:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(self.baseFilename, flags, 0o600)
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
 
 
 class MouthHandler(logging.Handler):
@@ -107,8 +117,8 @@ def logging_to(
 
 def _file(folder: Path, line: logging.Formatter) -> logging.Handler:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.TimedRotatingFileHandler(
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = LogFile(
             folder / "v2xsync.log", when="midnight", backupCount=KEPT_DAYS, encoding="utf-8", errors="backslashreplace"
         )
     except OSError as error:

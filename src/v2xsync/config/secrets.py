@@ -6,12 +6,14 @@ A config holds `SecretRef` values only. `Vault.reveal` reads one when a session 
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -24,6 +26,12 @@ KEYRING_SERVICE: Final = "v2xsync"
 BLOT: Final = "***"
 _ALWAYS_BLOTTED: Final = 4
 """Shorter secrets are blotted only as whole words: a password "a" must not eat every letter of a log."""
+
+
+_ENDS: Final = " .,;)]}'\""
+"""What may follow a text that was cut off, at the end of a message."""
+_LONG_IN_BASE64: Final = 8
+"""Shorter pieces could stand anywhere by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +88,47 @@ class Redactor:
         """Blot `secret` out from now on, also as it looks inside JSON, a repr or a URL."""
         if not secret or secret in self._known:
             return
-        self._known |= {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret), quote(secret, safe="")}
+        self._known |= {
+            *_in_base64(secret),
+            secret,
+            json.dumps(secret)[1:-1],
+            repr(secret)[1:-1],
+            quote(secret),
+            quote(secret, safe=""),
+        }
         longest_first = sorted(self._known, key=len, reverse=True)
         self._pattern = re.compile("|".join(_blotted(text) for text in longest_first))
 
     def redact(self, text: str) -> str:
-        """Return `text` with every known secret replaced."""
-        return self._pattern.sub(BLOT, text) if self._pattern else text
+        """Return `text` with every known secret replaced, also one that is cut off where the text or a bracket ends."""
+        if self._pattern is None:
+            return text
+        whole = self._pattern.sub(BLOT, text)
+        for known in self._known:
+            whole = _without_beginning(whole, known)
+        return whole
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Blot a beginning of `secret` where it was cut off: messages end peers' words after so many letters."""
+    at = text.find(secret[:_ALWAYS_BLOTTED]) if len(secret) > _ALWAYS_BLOTTED else -1
+    while at >= 0:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(text[at:], secret, strict=False))
+        end = at + sum(1 for _ in alike)
+        if text[end:].strip(_ENDS) == "" or text[end] == ")":
+            text = f"{text[:at]}{BLOT}{text[end:]}"
+        at = text.find(secret[:_ALWAYS_BLOTTED], at + 1)
+    return text
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """How the secret looks inside of any longer text in base64 (``Authorization: Basic``), wherever it begins there."""
+    raw = secret.encode("utf-8", "surrogateescape")
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + raw).decode("ascii")
+        own = encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        if len(own) >= _LONG_IN_BASE64:
+            yield own
 
 
 def _blotted(text: str) -> str:

@@ -7,6 +7,7 @@ written *before* the ledger records the same: a kill between the two leaves a li
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -91,6 +92,7 @@ class Manifests:
     def _append(self, file: Path, text: bytes) -> None:
         """Append durably. Writers wait for each other's bytes, not for each other's disk. Raises OSError."""
         with self._lock:
+            _refuse_links(file.parent, self._folder)
             made = _make_folder(file.parent)
             fresh = not file.exists()
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -159,6 +161,13 @@ def _make_folder(folder: Path) -> Sequence[Path]:
     for one in reversed(missing):
         one.mkdir(mode=0o700, exist_ok=True)
     return missing
+
+
+def _refuse_links(*folders: Path) -> None:
+    """Raise OSError where one of our own folders is a link that somebody planted."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link, and none of ours", str(folder))
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------

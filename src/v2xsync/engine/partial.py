@@ -121,7 +121,7 @@ class Partial:
         """Make what is there durable and note its length beside it."""
         try:
             sync_file(self._file.fileno())
-            _mark(self.path).write_text(str(max(self.frontier, self._kept)), encoding="ascii")
+            write_own(_mark(self.path), str(max(self.frontier, self._kept)))
         except OSError as error:
             raise store_error(error, f"cannot sync {self._label}") from error
         self._checked, self._checked_at = self.frontier, self._monotonic()
@@ -175,6 +175,14 @@ def forget_mark(path: Path, size: int) -> None:
     """Delete the mark of a partial that got its final name; small files never had one."""
     if size >= CHECKPOINT_BYTES:
         _mark(path).unlink(missing_ok=True)
+
+
+def write_own(path: Path, text: str) -> None:
+    """Write a short file that only this user may read; what has its name, a planted link too, makes room. OSError."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii") as stream:
+        stream.write(text)
 
 
 def _mark(path: Path) -> Path:

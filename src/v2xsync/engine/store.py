@@ -16,7 +16,7 @@ from pathlib import Path
 
 from v2xsync.devices.base import CHUNK_BYTES, OUR_PREFIX
 from v2xsync.devices.durable import rename_noreplace, sync_file, sync_filesystem, sync_folder
-from v2xsync.engine.partial import Partial, discard_partial, forget_mark, store_error
+from v2xsync.engine.partial import Partial, discard_partial, forget_mark, store_error, write_own
 from v2xsync.errors import ItemRefused, StoreError, V2xSyncError
 from v2xsync.model.naming import versioned
 
@@ -69,7 +69,7 @@ class Store:
             self._partials.mkdir(mode=0o700, exist_ok=True)
             marker = self._partials / "boot"
             self._trust_length = bool(self._boot_id) and _read_text(marker) == self._boot_id
-            marker.write_text(self._boot_id, encoding="ascii")
+            write_own(marker, self._boot_id)
         except OSError as error:
             raise store_error(error, f"cannot use the store {self.directory}") from error
 

@@ -6,7 +6,7 @@ import contextlib
 import random
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from v2xsync.config.device_options import (
     FtpOptions,
@@ -20,6 +20,7 @@ from v2xsync.config.device_options import (
 from v2xsync.config.schema import DeviceConfig, StationConfig
 from v2xsync.config.secrets import SecretRef
 from v2xsync.devices.base import ArrivalHints, Berth
+from v2xsync.devices.discreet import Discreet
 from v2xsync.engine.bells import Muster
 from v2xsync.engine.board import Board
 from v2xsync.engine.clock import Clock, SystemClock
@@ -109,7 +110,8 @@ def open_session(config: StationConfig, name: str, clock: Clock | None = None) -
     make = _ADAPTERS.get(device.type)
     if make is None:
         raise ConfigError(f'devices of type "{device.type}" cannot be opened', key=f"devices.{name}.type")
-    return make(config, device, clock or SystemClock())
+    session = make(config, device, clock or SystemClock())
+    return session if device.type in _WITHOUT_SECRETS else Discreet(session, config.vault.redactor.redact)
 
 
 def _local(config: StationConfig, device: DeviceConfig, clock: Clock) -> Any:
@@ -287,6 +289,9 @@ def _options(device: DeviceConfig, kind: type[T]) -> T:
         raise ConfigError("its options do not fit its type", key=f"devices.{device.name}")
     return device.options
 
+
+_WITHOUT_SECRETS: Final = frozenset({"local", "disk", "mavftp"})
+"""Their peers are never shown one, so there is nothing that they could repeat."""
 
 _ADAPTERS: Mapping[str, Callable[[StationConfig, DeviceConfig, Clock], Any]] = {
     "local": _local,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from v2xsync.config.problems import Misfit
-from v2xsync.config.secrets import Redactor, SecretRef, Vault, parse_secret
+from v2xsync.config.secrets import BLOT, Redactor, SecretRef, Vault, parse_secret
 from v2xsync.errors import AccessRefused, ConfigError
 
 HIDDEN = 'hunter2 "quoted" \\ ü&/'
@@ -136,3 +137,24 @@ def test_a_redactor_that_knows_nothing_changes_nothing() -> None:
     redactor = Redactor()
     redactor.learn("")
     assert redactor.redact("text") == "text"
+
+
+@pytest.mark.parametrize("length", range(4, len(HIDDEN)))
+def test_a_secret_that_a_message_cuts_off_is_blotted_as_far_as_it_is_there(length: int) -> None:
+    redactor = Redactor()
+    redactor.learn("hunter2-and-more")
+    beginning = "hunter2-and-more"[:length]
+    for text in (f"refused (key={beginning})", f"refused: key={beginning}", f"no (k={beginning}) -- ask"):
+        assert beginning not in redactor.redact(text)
+    assert redactor.redact("the hunters (all) went") == "the hunters (all) went"
+
+
+@pytest.mark.parametrize("before", ["", "u:", "user:", "someone:"])
+def test_a_secret_inside_of_a_login_in_base64_is_blotted(before: str) -> None:
+    redactor = Redactor()
+    redactor.learn("correct horse battery")
+    told = base64.b64encode(f"{before}correct horse battery".encode()).decode()
+    shown = redactor.redact(f"authorization=Basic {told} more")
+    assert BLOT in shown
+    left = shown.partition("Basic ")[2].partition(BLOT)
+    assert len(left[2].partition(" ")[0]) <= 4
