@@ -140,7 +140,7 @@ def test_a_minute_file_is_delivered_soon_after_its_lock_is_gone(roadside: Roadsi
 
 
 def test_what_is_appended_after_the_pickup_is_a_new_version_and_never_a_torn_one(tmp_path: Path) -> None:
-    roadside = Roadside(tmp_path, stage=True)
+    roadside = Roadside(tmp_path, stage=True, settle="2s")
     try:
         roadside.begin("a.dat")
         until(lambda: seen_locked(roadside, "a.dat"), "the lock was seen")

@@ -41,7 +41,7 @@ def fetched(source: Source, path: str = "log.ulg", offset: int = 0) -> bytes:
 @pytest.mark.parametrize("air", [BAD["5% loss"], BAD["20% loss"], BAD["doubled, out of order"]], ids=list(BAD)[:3])
 def test_a_file_comes_whole_over_a_bad_link(radio: Radio, opening: Opening, air: Air, reading: Reading):
     radio.air = air
-    assert fetched(opening(reading=reading)) == LOG
+    assert fetched(opening(reading=reading, timeout_s=20.0)) == LOG
 
 
 @pytest.mark.slow
