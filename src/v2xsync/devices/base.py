@@ -18,7 +18,7 @@ Common rules for every verb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -311,8 +311,10 @@ class Target(Protocol):
     def prove(self, requests: Iterable[ProveRequest]) -> Iterator[tuple[int, Proven | ItemError]]:
         """Ask again, by fresh requests, about what stands under the final names."""
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
-        """Remove stale partials of ours in `folders` except those named in `keep`; returns the removed paths.
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
+        """Remove stale partials of ours in `folders` except those whose path `keep` holds; returns the removed paths.
+
+        `keep` is asked about each partial shortly before it is removed.
 
         The only thing that is ever removed at a target.
         """

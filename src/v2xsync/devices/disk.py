@@ -16,7 +16,7 @@ Source: the kernel's pages on vfat and exfat; what a yank looks like was seen wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,7 +220,7 @@ class DiskDevice:
                 self._dock.confirm(mooring)
                 yield answer
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """As the folder does it."""
         with self._inside() as (folder, _):
             return folder.sweep(folders, keep)

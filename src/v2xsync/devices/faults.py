@@ -15,7 +15,7 @@ import enum
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -299,7 +299,7 @@ class FaultyTarget(_Faulty):
             else:
                 yield token, answer
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Sweep, or fail before or after."""
         return self._ask("sweep", lambda: self._inner.sweep(folders, keep))
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -415,7 +415,7 @@ class FtpDevice:
         whole, method = self._digest(request.path, entry.size)
         return Proven(entry.size, Proof.HASH, method, Digest("sha256", whole))
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Remove stale partials of ours; `keep` holds paths."""
         stale = [path for folder in folders for path in self._partials_in(folder) if path not in keep]
         return [path for path in stale if self._ask("DELE", path).good]

@@ -22,7 +22,7 @@ classes of python-irodsclient 3.3.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -383,12 +383,12 @@ class IrodsDevice:
             return refused
         return None
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Remove stale partials of ours, for good."""
         session = self._connected()
         return [path for folder in folders for path in self._sweep(session, folder, keep)]
 
-    def _sweep(self, session: _Session, folder: str, keep: frozenset[str]) -> Iterator[str]:
+    def _sweep(self, session: _Session, folder: str, keep: Container[str]) -> Iterator[str]:
         with suppress(ItemRefused, Refused):
             if folder:
                 self._at(session, folder)

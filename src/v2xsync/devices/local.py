@@ -21,7 +21,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -476,11 +476,11 @@ class LocalDevice:
             os.close(fd)
         return Proven(size, Proof.HASH, "read back", Digest("sha256", sha256))
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Remove files with our partial names; `keep` holds paths, as in `SendRequest.partial`."""
         return [path for folder in folders for path in self._sweep(folder, keep)]
 
-    def _sweep(self, path: str, keep: frozenset[str]) -> Iterator[str]:
+    def _sweep(self, path: str, keep: Container[str]) -> Iterator[str]:
         try:
             parts = _parts(path and require_safe(path))
             with self._root.folder(parts) as folder:

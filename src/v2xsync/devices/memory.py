@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -202,7 +202,7 @@ class MemoryDevice:
                 answer = error
             yield request.token, answer
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Remove stale partials in `folders`."""
         with self._begin("sweep"):
             stale = [path for path in self.disk.paths() if path not in keep and self._is_partial_in(folders, path)]

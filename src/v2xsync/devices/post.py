@@ -29,7 +29,7 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -264,7 +264,7 @@ class PostDevice:
         for request in requests:
             yield request.token, Proven(request.size, Proof.ACK, "acknowledged; an upload form cannot be asked again")
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Nothing: there are no partials."""
         del folders, keep
         return ()

@@ -20,7 +20,7 @@ Protocol version 3 (draft-ietf-secsh-filexfer-02), which every server speaks. It
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -226,7 +226,7 @@ class SftpDevice:
 
         yield from self._outcomes((Job(prove_one(request), _weight(request)) for request in requests), outcomes)
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Remove stale partials of ours; `keep` holds paths."""
         session = self._connected()
         swept: list[str] = []

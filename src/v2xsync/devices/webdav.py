@@ -17,7 +17,7 @@ Quirks of servers, and what is done about them (Apache mod_dav 2.4, nginx 1.22 w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -304,12 +304,12 @@ class WebdavDevice:
         whole, _ = digests(line, request.path, entry.fingerprint)
         return Proven(entry.size, Proof.HASH, "read back", Digest("sha256", whole))
 
-    def sweep(self, folders: Sequence[str], keep: frozenset[str]) -> Sequence[str]:
+    def sweep(self, folders: Sequence[str], keep: Container[str]) -> Sequence[str]:
         """Remove stale partials of ours; `keep` holds paths."""
         line = self._connected()
         return [path for folder in folders for path in self._sweep(line, folder, keep)]
 
-    def _sweep(self, line: Line, folder: str, keep: frozenset[str]) -> Iterator[str]:
+    def _sweep(self, line: Line, folder: str, keep: Container[str]) -> Iterator[str]:
         try:
             ours = self._partials(line, folder and require_safe(folder))
             stale = [path for path in ours if _as_the_engine_says(path) not in keep]

@@ -20,6 +20,7 @@ from v2xsync.engine.remover import Remover
 from v2xsync.engine.retention import Retention
 from v2xsync.engine.station import DeviceFacts, Station
 from v2xsync.engine.streaming import StreamSources
+from v2xsync.engine.sweeping import Sweeping
 from v2xsync.engine.telling import tell_done
 from v2xsync.engine.units import Units
 from v2xsync.engine.uploader import Uploader
@@ -135,9 +136,10 @@ class Crew:
     def _enrol_target(self, facts: DeviceFacts) -> None:
         can, sitting = facts.capabilities, self.station.item_patience.sitting
         claims: Claims[DeliveryTask] = Claims(lambda task: task.delivery_id, sitting)
+        sweeping = Sweeping(self.station, facts.name)
         wanted = can.replaces and any(r.manifests and facts.name in r.targets for r in self.station.routes.values())
         for number in range(1 if can.pipelined or can.exclusive else can.max_parallel):
-            uploader = Uploader(self.station, facts.name, StreamSources(self._sessions), claims)
+            uploader = Uploader(self.station, facts.name, StreamSources(self._sessions), claims, sweeping)
             first = wanted and number == 0
             self._worker(facts.name, [uploader, Checksums(self.station, facts.name)] if first else [uploader])
 

@@ -17,6 +17,7 @@ from v2xsync.engine.feed import StoreFeed
 from v2xsync.engine.setbacks import DeliverySetbacks
 from v2xsync.engine.station import Station
 from v2xsync.engine.streaming import StreamFeed, StreamSources
+from v2xsync.engine.sweeping import Sweeping
 from v2xsync.engine.telling import tell_done
 from v2xsync.engine.work import WORKED, Turn, earliest
 from v2xsync.errors import Cancelled, DeviceError, IntegrityError, ItemError, ItemMissing, ItemRefused, V2xSyncError
@@ -77,11 +78,19 @@ class Uploader:
 
     name = "uploader"
 
-    def __init__(self, station: Station, target: str, sources: StreamSources, claims: Claims[DeliveryTask]) -> None:
+    def __init__(
+        self,
+        station: Station,
+        target: str,
+        sources: StreamSources,
+        claims: Claims[DeliveryTask],
+        sweeping: Sweeping,
+    ) -> None:
         self._station = station
         self._target = target
         self._sources = sources
         self._claims = claims
+        self._sweeping = sweeping
         self._probeable = station.devices[target].capabilities.probeable
         self._setbacks = DeliverySetbacks(station, target, self._claims, lambda: self._probeable)
 
@@ -90,11 +99,13 @@ class Uploader:
         gates = self._station.gates
         routes = gates.deliver_open(self._target)
         if not routes or self._station.draining.is_set():
+            self._tidy(open_session)
             return Turn(worked=False, next_at=gates.next_look("deliver", self._target))
         now = self._station.clock.now()
         most = BATCH if self._probeable else BATCH_OF_UNPROBEABLE
         tasks = self._claims.take(lambda n, skip: self._claim(routes, now, n, skip), most)
         if not tasks:
+            self._tidy(open_session)
             return self._idle(routes)
         try:
             self._deliver(open_session(), tasks)
@@ -107,6 +118,12 @@ class Uploader:
 
     def _claim(self, routes: Collection[str], now: float, limit: int, skip: Collection[int]) -> Sequence[DeliveryTask]:
         return self._station.ledger.claim_deliveries(self._target, routes, now, limit, skip)
+
+    def _tidy(self, open_session: Callable[[], Target]) -> None:
+        """Look for partials that were left behind, when nobody is sending and the target may be talked to."""
+        resting = not self._station.draining.is_set() and not self._claims.taken
+        if self._probeable and resting and not self._station.gates.paused(self._target):
+            self._sweeping.rest(open_session)
 
     def _idle(self, routes: Collection[str]) -> Turn:
         upcoming = self._claims.peek(lambda n, skip: self._claim(routes, math.inf, n, skip))
@@ -144,6 +161,7 @@ class Uploader:
             if not self._probeable:
                 _acknowledge(batch)
             self._record(batch)
+            self._sweeping.note(parcel.request.partial for parcel in batch.parcels.values() if parcel.path)
             if not self._probeable and told:
                 self._queue_again(batch.open())
 

@@ -141,6 +141,12 @@ class Ledger(LedgerReader, Protocol):
     ) -> Sequence[DeliveryTask]:
         """Queued deliveries that are due; deliveries in `skip` left out."""
 
+    def is_over(self, reference: str) -> bool:
+        """Whether `reference` is that of a delivery of this station which is delivered or superseded.
+
+        False for another station's, for an unknown one, and for what is no reference at all.
+        """
+
     def mark_sending(self, delivery_ids: Sequence[int]) -> None:
         """Write down that a send to a target that cannot be asked is about to begin."""
 

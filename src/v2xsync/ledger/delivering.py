@@ -56,6 +56,14 @@ _SEND = (
     .values(state=state(DeliveryState.SENDING), next_at=null())
 )
 
+_MOST_DIGITS = 18
+"""Of a row's number: what is longer is none."""
+
+_IS_OVER = select(deliveries.c.id).where(
+    deliveries.c.id == given("delivery"),
+    one_of(deliveries.c.state, (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED)),
+)
+
 _PENDING = one_of(fetches.c.state, (FetchState.QUEUED, FetchState.HELD))
 _ENSURE = insert(deliveries).from_select(
     ["item_id", "route", "target", "size", "state", "next_at"],
@@ -120,6 +128,18 @@ class Delivering(WritingRoom):
         if len(routes) > 1:
             tasks.sort(key=attrgetter("next_at", "delivery_id"))
         return tasks[:limit]
+
+    def is_over(self, reference: str) -> bool:
+        """Whether `reference` is that of a delivery of this station which is delivered or superseded.
+
+        False for another station's, for an unknown one, and for what is no reference at all.
+        """
+        mark, _, number = reference.rpartition("-")
+        if not (number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS):
+            return False
+        with self._reading() as connection:
+            ours = mark == station_mark(connection)
+            return ours and connection.execute(_IS_OVER, {"delivery": int(number)}).first() is not None
 
     def mark_sending(self, delivery_ids: Sequence[int]) -> None:
         """Write down that a send to a target that cannot be asked is about to begin."""

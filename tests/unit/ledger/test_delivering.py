@@ -25,6 +25,7 @@ from tests.unit.ledger.acts import (
 
 from v2xsync.ledger.base import Delivered, Ledger, Setback
 from v2xsync.ledger.delivering import STOPPED_WHILE_SENDING
+from v2xsync.ledger.notebook import MARK_KEY
 from v2xsync.ledger.sqlite import open_memory
 from v2xsync.model.custody import DeliveryState, FetchState, RemovalState, Step
 from v2xsync.model.items import Digest, Fingerprint, Proof
@@ -289,3 +290,18 @@ def test_no_deliveries_are_no_work(ledger):
     ledger.record_delivered([delivered(99)], 1.0)
 
     assert list(ledger.history()) == []
+
+
+def test_only_a_delivery_of_ours_that_is_over_needs_its_partial_no_more(ledger):
+    """Whatever waits, is held or in hand goes on with its partial; of another station's nothing is known."""
+    done, waits, held, old = find(ledger, "a", "b", "c", "d", targets=["cyverse"])
+    store(ledger, done, held)
+    ids = {item: delivery_ids(ledger, item)["cyverse"] for item in (done, waits, held, old)}
+    deliver(ledger, ids[done])
+    ledger.delivery_setback([Setback(ids[old], "changed")], 5.0, DeliveryState.SUPERSEDED)
+    ledger.delivery_setback([Setback(ids[held], "refused")], 5.0, DeliveryState.HELD)
+    mark = ledger.note(MARK_KEY)
+
+    assert {item for item, number in ids.items() if ledger.is_over(f"{mark}-{number}")} == {done, old}
+    for strange in (f"zzzzzz-{ids[done]}", f"{mark}-999", f"{mark}-", mark, "", f"{mark}-{'9' * 40}", "\udcff-1"):
+        assert not ledger.is_over(strange)
