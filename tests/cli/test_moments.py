@@ -42,7 +42,7 @@ def test_times_are_shown_in_the_zone_and_nothing_for_none() -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(None, ""), (0, "0 B"), (812, "812 B"), (4200, "4.2 KB"), (38e6, "38 MB"), (2.5e15, "2500.0 TB")],
+    [(None, ""), (0, "0 B"), (812, "812 B"), (4200, "4.2 KB"), (38e6, "38 MB"), (2.5e15, "2.5 PB")],
 )
 def test_sizes_are_decimal(count: int | None, text: str) -> None:
     assert size(count) == text

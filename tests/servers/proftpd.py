@@ -22,17 +22,18 @@ def proftpd(folder: Path, home: Path) -> Iterator[SshHost]:
     """Run proftpd with fresh keys in `folder`; a login begins in `home` with the rights of whoever runs the tests."""
     server = program("proftpd")
     host_key = make_key(folder / "host_ed25519")
-    users = folder / "users"
-    users.write_text(f"{USERNAME}:{PASSWORD_HASH}:{os.geteuid()}:{os.getegid()}::{home}:/bin/false\n")
-    users.chmod(0o600)
     port = free_port()
     config = folder / "proftpd.conf"
-    config.write_text("\n".join([*_settings(folder, host_key, users, port, module_folder(server)), ""]))
+    config.write_text("\n".join([*head_of_config(folder, home, port, server), *_sftp(folder, host_key), ""]))
     with serving([server, "-n", "-c", config], port, folder / "proftpd.log") as pid:
         yield SshHost(port=port, username=USERNAME, password=PASSWORD, fingerprint=fingerprint_of(host_key), pid=pid)
 
 
-def _settings(folder: Path, host_key: Path, users: Path, port: int, modules: Path) -> list[str]:
+def head_of_config(folder: Path, home: Path, port: int, server: Path) -> list[str]:
+    """The lines that every proftpd of ours begins with, and its one user in `folder`, who begins in `home`."""
+    users = folder / "users"
+    users.write_text(f"{USERNAME}:{PASSWORD_HASH}:{os.geteuid()}:{os.getegid()}::{home}:/bin/false\n")
+    users.chmod(0o600)
     return [
         "ServerType standalone",
         "ServerName v2x",
@@ -54,7 +55,12 @@ def _settings(folder: Path, host_key: Path, users: Path, port: int, modules: Pat
         "RootLogin on",
         "AllowOverwrite on",
         "AllowStoreRestart on",
-        f"ModulePath {modules}",
+        f"ModulePath {module_folder(server)}",
+    ]
+
+
+def _sftp(folder: Path, host_key: Path) -> list[str]:
+    return [
         "LoadModule mod_sftp.c",
         "SFTPEngine on",
         f"SFTPHostKey {host_key}",

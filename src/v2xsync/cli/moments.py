@@ -7,6 +7,7 @@ import re
 from zoneinfo import ZoneInfo
 
 from v2xsync.errors import ConfigError
+from v2xsync.model.amounts import in_bytes
 
 _AGO = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -34,12 +35,5 @@ def shown(at: float | None, zone: ZoneInfo) -> str:
 
 
 def size(count: int | None) -> str:
-    """Return bytes in decimal units as the config writes them: ``812 B``, ``4.2 KB``; empty for None."""
-    if count is None:
-        return ""
-    value = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 9.95 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
+    """Return bytes in words; empty for None."""
+    return "" if count is None else in_bytes(count)

@@ -6,18 +6,8 @@ import collections
 from collections.abc import Iterable, Sequence
 
 from v2xsync.engine.board import Board
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.views import Level
-
-_UNITS = (("GB", 1e9), ("MB", 1e6), ("KB", 1e3))
-
-
-def in_bytes(size: int) -> str:
-    """A size in words, with two figures: ``1.6 MB``."""
-    for unit, length in _UNITS:
-        if size >= length:
-            amount = size / length
-            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
-    return f"{size} B"
 
 
 def tell_done(board: Board, what: str, files: Iterable[tuple[str, str, int]]) -> None:

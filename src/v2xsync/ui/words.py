@@ -9,6 +9,8 @@ import datetime as dt
 import math
 from dataclasses import dataclass
 
+from v2xsync.model.amounts import in_bytes, scaled
+
 MINUTE_S = 60.0
 HOUR_S = 3600.0
 DAY_S = 86400.0
@@ -21,33 +23,16 @@ LEAST_RATE = 500.0
 WEEK_S = 6.5 * DAY_S
 
 
-def size(count: float) -> str:
-    """Return `count` bytes in two or three digits: ``812 B``, ``4.2 KB``, ``38 MB``, ``1.4 GB``."""
-    value, unit = _scaled(count)
-    return f"{value} {unit}"
-
-
 def sizes(done: float, total: float) -> str:
     """Return ``3.1 of 7.4 GB``; the unit is written twice only where it differs."""
-    value, unit = _scaled(done)
-    whole, whole_unit = _scaled(total)
+    value, unit = scaled(done)
+    whole, whole_unit = scaled(total)
     return f"{value} of {whole} {unit}" if unit == whole_unit else f"{value} {unit} of {whole} {whole_unit}"
 
 
 def rate(per_second: float) -> str:
     """Return bytes per second, ``6.1 MB/s``; empty for the last drops of an average that dies away."""
-    return f"{size(per_second)}/s" if per_second >= LEAST_RATE else ""
-
-
-def _scaled(count: float) -> tuple[str, str]:
-    value = max(0.0, float(count))
-    if value < 999.5:
-        return f"{value:.0f}", "B"
-    for unit in ("KB", "MB", "GB", "TB", "PB"):
-        value /= 1000
-        if value < 999.5 or unit == "PB":
-            return (f"{value:.1f}" if value < 9.95 else f"{value:.0f}"), unit
-    raise AssertionError(count)
+    return f"{in_bytes(per_second)}/s" if per_second >= LEAST_RATE else ""
 
 
 def number(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from v2xsync.ledger.base import LogLine
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.views import DeviceView, EventView, QueueRow, TransferView
 from v2xsync.ui import words
 from v2xsync.ui.bars import Bar, Ends
@@ -41,7 +42,7 @@ def _work(row: TransferView | QueueRow, picture: Picture, width: int) -> Line:
     if isinstance(row, TransferView):
         remark = f"{WORK[row.state].word} {words.sizes(row.position, row.size)}"
     else:
-        remark = row.reason or f"{WORK[row.state].word}, {words.size(row.size)}"
+        remark = row.reason or f"{WORK[row.state].word}, {in_bytes(row.size)}"
     return _with_path(way, row.path, remark, width)
 
 
@@ -75,7 +76,7 @@ def _device(row: DeviceView, picture: Picture) -> Line:
         else (
             Piece(f"{words.files(row.waiting)} waiting" if row.waiting else "nothing waits", "quiet"),
             Piece(f"{row.not_ready} not ready" if row.not_ready else "", "quiet"),
-            Piece(f"{words.files(row.done)}, {words.size(row.done_bytes)} done" if row.done else "", "quiet"),
+            Piece(f"{words.files(row.done)}, {in_bytes(row.done_bytes)} done" if row.done else "", "quiet"),
             Piece("" if row.next_run is None else ink.moment.coming(row.next_run), "quiet"),
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.views import DeviceState, DeviceView
 from v2xsync.ui import words
 from v2xsync.ui.cells import right
@@ -79,10 +80,10 @@ def figures(row: DeviceView, ink: Ink) -> dict[str, str]:
     return {
         "since": "" if row.since is None else ink.moment.since(row.since),
         "files": words.number(row.waiting) if row.waiting else "",
-        "backlog": words.size(row.waiting_bytes) if row.waiting_bytes else "",
+        "backlog": in_bytes(row.waiting_bytes) if row.waiting_bytes else "",
         "rate": words.rate(row.rate),
         "next": "" if row.next_run is None else ink.moment.when(row.next_run),
-        "free": "" if row.free_bytes is None else words.size(row.free_bytes),
+        "free": "" if row.free_bytes is None else in_bytes(row.free_bytes),
         "clock": "" if row.clock_offset_s is None else words.offset(row.clock_offset_s),
         "done": words.number(row.done) if row.done else "",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.views import StationState
 from v2xsync.ui import words
 from v2xsync.ui.bars import Bar, Ends
@@ -48,7 +49,7 @@ def _header(picture: Picture, width: int) -> Ends:
 def _remarks(picture: Picture) -> tuple[Piece, ...]:
     """What else is to be said in the header, the most wanted first; the last ones give way on a narrow screen."""
     view = picture.view
-    free = "" if view.store_free is None else f" {words.size(view.store_free)}"
+    free = "" if view.store_free is None else f" {in_bytes(view.store_free)}"
     slow = "The terminal cannot keep up, so pictures come less often; transfers do not wait for it"
     away = view.state is StationState.AWAY
     return (
@@ -136,7 +137,7 @@ def _at_rest(picture: Picture) -> Line:
     if view.state is StationState.STARTING:
         return (Piece(" starting: looking at devices", "quiet"),)
     if totals.batch_files_done:
-        done = f"all done: {words.files(totals.batch_files_done)}, {words.size(totals.batch_bytes_done)}"
+        done = f"all done: {words.files(totals.batch_files_done)}, {in_bytes(totals.batch_bytes_done)}"
         return (Piece(f" {ink.glyphs.done} ", "good"), Piece(done), *_coming(picture))
     return (Piece(f" {ink.glyphs.done} ", "good"), Piece("nothing to do"), *_coming(picture))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from v2xsync.ledger.base import LogLine
+from v2xsync.model.amounts import in_bytes
 from v2xsync.ui import words
 from v2xsync.ui.cells import right
 from v2xsync.ui.ink import Ink, Line, Picture, Piece
@@ -69,7 +70,7 @@ class HistoryLook:
 
 
 def _more(row: LogLine, ink: Ink) -> Line:
-    size = "" if row.size is None else words.size(row.size)
+    size = "" if row.size is None else in_bytes(row.size)
     return (Piece(right(size, 9), "quiet"), ink.cell(f"  {row.sha256[:12]}", 14, "quiet"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.views import QueueRow, TransferView, WorkState
 from v2xsync.ui import words
 from v2xsync.ui.cells import ELLIPSIS, fit, right, width_of
@@ -79,7 +80,7 @@ class QueueLook:
             ink.cell(row.path, room, cut="start"),
             Piece("  "),
             *self._way(row, ink, WAY_CELLS),
-            Piece(right(words.size(row.size), 9), "quiet"),
+            Piece(right(in_bytes(row.size), 9), "quiet"),
             Piece("  "),
             *(_moving(row, ink, 18, left=True) if isinstance(row, TransferView) else (_reason(row, ink, rest),)),
         )
@@ -202,4 +203,4 @@ class QueuePane(Pane[Work]):
         count = Piece(words.number(totals.queued), "quiet")
         shown = len(self._rows)
         hidden = Piece(f"first {words.number(shown)}" if shown < totals.queued else "", "quiet")
-        return joined((count, Piece(words.size(totals.queued_bytes), "quiet"), hidden), picture.ink.gap)
+        return joined((count, Piece(in_bytes(totals.queued_bytes), "quiet"), hidden), picture.ink.gap)

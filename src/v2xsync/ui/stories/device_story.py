@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.views import DeviceView, RouteView
 from v2xsync.ui import words
 from v2xsync.ui.ink import Ink, Line, Picture, Piece
@@ -49,17 +50,17 @@ def device_story(device: DeviceView, picture: Picture, width: int) -> Iterator[L
 
 def _figures(device: DeviceView, ink: Ink, width: int) -> Iterator[Line]:
     contact = "" if device.last_contact is None else f"{ink.moment.since(device.last_contact)} ago"
-    waiting = f"{words.files(device.waiting)}, {words.size(device.waiting_bytes)}" if device.waiting else "nothing"
+    waiting = f"{words.files(device.waiting)}, {in_bytes(device.waiting_bytes)}" if device.waiting else "nothing"
     forecast = _forecast(device)
     yield from fact("last contact", contact, width, ink)
     yield from fact("waiting", ink.gap.join(filter(None, (waiting, forecast))), width, ink)
     yield from fact("not ready", words.files(device.not_ready) if device.not_ready else "", width, ink)
-    yield from fact("done", f"{words.files(device.done)}, {words.size(device.done_bytes)}", width, ink)
+    yield from fact("done", f"{words.files(device.done)}, {in_bytes(device.done_bytes)}", width, ink)
     yield from fact("next run", "" if device.next_run is None else ink.moment.when(device.next_run), width, ink)
     yield from fact(
         "its clock", "" if device.clock_offset_s is None else words.offset(device.clock_offset_s), width, ink
     )
-    yield from fact("free space", "" if device.free_bytes is None else words.size(device.free_bytes), width, ink)
+    yield from fact("free space", "" if device.free_bytes is None else in_bytes(device.free_bytes), width, ink)
 
 
 def _unready(device: DeviceView, ink: Ink, width: int) -> Iterator[Line]:

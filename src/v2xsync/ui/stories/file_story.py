@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from v2xsync.engine.facade import Why
 from v2xsync.ledger.base import DeliveryFacet, Dossier, FetchFacet, LogLine
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.items import NS_PER_S
 from v2xsync.ui import words
 from v2xsync.ui.ink import Ink, Line, Piece
@@ -95,7 +96,7 @@ def _identity(dossier: Dossier, ink: Ink, width: int) -> Iterator[Line]:
     seen = dossier.fingerprint
     routes = sorted({facet.route for facet in dossier.fetches} | {facet.route for facet in dossier.deliveries})
     digests = sorted({facet.sha256 for facet in dossier.fetches if facet.sha256})
-    exact = f"{words.size(seen.size)} ({words.number(seen.size)} bytes)"
+    exact = f"{in_bytes(seen.size)} ({words.number(seen.size)} bytes)"
     weak = " (too coarse to tell versions apart)" if seen.weak else ""
     changed = "not told by the device" if seen.mtime_ns is None else ink.moment.full(seen.mtime_ns / NS_PER_S) + weak
     yield from fact("size", exact, width, ink)

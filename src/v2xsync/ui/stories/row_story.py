@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from v2xsync.model.amounts import in_bytes
 from v2xsync.model.views import DeviceView, EventView, QueueRow, TransferView
 from v2xsync.ui import words
 from v2xsync.ui.ink import Ink, Line, Piece
@@ -35,7 +36,7 @@ def _work(row: TransferView | QueueRow, ink: Ink, width: int) -> Iterator[Line]:
     yield from fact("folder", folder, width, ink)
     yield from fact("to", row.device, width, ink)
     yield from fact("route", row.route, width, ink)
-    yield from fact("size", words.size(row.size), width, ink)
+    yield from fact("size", in_bytes(row.size), width, ink)
     yield from (_moving(row, ink, width) if isinstance(row, TransferView) else _waiting(row, ink, width))
 
 
