@@ -71,9 +71,10 @@ def test_why_explains_one_file(site: Intersections) -> None:
     assert "The original was removed from clay-11th" in told
 
 
-def test_kill_9_at_random_moments_loses_nothing_and_duplicates_nothing(site: Intersections) -> None:
+@pytest.mark.parametrize("seed", [20, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(21, 30))])
+def test_kill_9_at_random_moments_loses_nothing_and_duplicates_nothing(site: Intersections, seed: int) -> None:
     """Invariant 2 with the real program: twenty kills, each at another moment, then one run to the end."""
-    dice = random.Random(20)
+    dice = random.Random(seed)
     site.plant(size=60_000)
     for _ in range(KILLS):
         process = subprocess.Popen(

@@ -220,6 +220,7 @@ def test_death_at_every_step_loses_nothing_and_leaves_no_duplicate(tmp_path: Pat
         rig.ledger.close()
         if countdown[0] > 0:
             break
+    print(f"{death - 1} deaths, each followed by a restart that finished the job")
     assert death > 20
 
 

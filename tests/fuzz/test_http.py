@@ -70,7 +70,7 @@ def teller() -> Iterator[tuple[int, Callable[[bytes], None]]]:
 
 
 @pytest.mark.parametrize("form", [Form.MULTIPART, Form.FLIGHT_REVIEW])
-@fuzzed(120, 2_000)
+@fuzzed(50, 500)
 def test_whatever_an_upload_is_answered_it_is_a_receipt_or_an_error(
     teller: Any, form: Form, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,7 +93,7 @@ def test_whatever_an_upload_is_answered_it_is_a_receipt_or_an_error(
         assert all(sent.reference.isprintable() for sent in feed.sent.values())
 
 
-@fuzzed(120, 2_000)
+@fuzzed(50, 500)
 def test_whatever_a_webdav_server_answers_is_a_listing_or_an_error(teller: Any, examples: int) -> None:
     port, tell = teller
     body = spoiled(FILE.decode()).map(lambda text: text.encode("utf-8", "surrogatepass"))

@@ -50,8 +50,9 @@ def test_numbers_are_read_out_of_docstrings():
     assert invariants_in("Nothing about the 12 of them.") == set()
 
 
-def test_every_test_that_the_architecture_names_exists():
-    named = REFERENCE.findall(text_of(ROOT / "ARCHITECTURE.md"))
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "docs/threats.md", "docs/nothing-lost.md"])
+def test_every_test_that_a_document_names_exists(document):
+    named = REFERENCE.findall(text_of(ROOT / document))
     assert named
     missing = []
     for file, function in named:

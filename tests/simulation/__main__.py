@@ -13,7 +13,7 @@ from tests.simulation.world import World
 
 def main(seeds: list[int]) -> int:
     """Play each seed; 1 where custody was broken in one of them."""
-    broken = 0
+    broken = states = removals = deaths = 0
     for seed in seeds:
         home = Path(tempfile.mkdtemp(prefix="v2xsync-world-"))
         world = World(seed, home)
@@ -26,7 +26,9 @@ def main(seeds: list[int]) -> int:
             world.ledger.close()
             shutil.rmtree(home, ignore_errors=True)
         written, removed = len(world.archive.contents), len(world.oracle.removed)
+        states, removals, deaths = states + written, removals + removed, deaths + world.deaths
         print(f"seed {seed}: {written} states written, {removed} originals removed, {world.deaths} deaths: {verdict}")
+    print(f"{len(seeds)} worlds: {states} states written, {removals} originals removed, {deaths} deaths")
     return broken
 
 

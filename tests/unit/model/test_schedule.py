@@ -61,6 +61,26 @@ def test_exactly_one_slot_for_every_local_date(name: str, year: int, at: dt.time
         assert latest_slot(daily, slot.opens, zone) == slot
 
 
+FIVE_YEARS = (dt.date(2024, 1, 1), dt.date(2029, 1, 1))
+EIGHT_ZONES = (
+    "America/Los_Angeles", "America/New_York", "America/Phoenix", "Europe/London", "Europe/Berlin", "Africa/Cairo",
+    "Asia/Kolkata", "Australia/Lord_Howe",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EIGHT_ZONES)
+def test_five_years_have_one_daily_run_for_every_local_date(name: str) -> None:
+    """Invariant 12: each date once, none left out, in order; at times that the clock skips or shows twice, too."""
+    zone, (first, last) = ZoneInfo(name), FIVE_YEARS
+    for at in (dt.time(0, 30), dt.time(2, 15)):
+        now = dt.datetime.combine(first, dt.time(), zone).timestamp() - 1
+        for number in range((last - first).days):
+            slot = next_slot(Daily(at), now, zone)
+            assert slot.date == first + dt.timedelta(days=number)
+            now = slot.opens
+        assert next_slot(Daily(at), now, zone).date == last
+
+
 @given(st.sampled_from(ODD_ZONES), st.times(), st.none() | st.times(), st.data())
 def test_the_latest_slot_has_opened_and_the_next_one_has_not(
     zone_and_year: tuple[str, int], at: dt.time, until: dt.time | None, data: st.DataObject
