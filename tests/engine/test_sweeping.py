@@ -61,7 +61,8 @@ def test_a_folder_is_looked_through_once_a_day_even_over_a_restart(tmp_path: Pat
     rig.build()
     deliver(rig, "c.csv")
     assert calls["sweep"] == 1
-    rig.run(for_s=24 * HOUR_S)
+    rig.run(for_s=48 * HOUR_S)
+    assert calls["sweep"] == 1, "nobody connects only to look"
     deliver(rig, "d.csv")
     assert calls["sweep"] == 2
     assert partial(rig, 1) not in rig.on("office")

@@ -53,10 +53,14 @@ class Sweeping:
         """When each was looked through last (seconds since the epoch); None: the ledger was not asked yet."""
 
     def note(self, partials: Iterable[str]) -> None:
-        """Deliveries have had their turn, for which they would write, or wrote, `partials`."""
+        """Deliveries have had their turn, for which they would write, or wrote, `partials`.
+
+        Folders whose day is not over are left out: nobody connects a day later only to look.
+        """
+        now, known = self._station.clock.now(), self._known()
         folders = {path.rpartition("/")[0] for path in partials}
         with self._lock:
-            self._used |= folders
+            self._used |= {folder for folder in folders if _is_due(known.get(folder), now)}
 
     def rest(self, open_session: Callable[[], Target]) -> None:
         """Nothing is due at the target: look through what was used. Raises DeviceError."""
@@ -81,9 +85,9 @@ class Sweeping:
             return ()
         known = self._known()
         with self._lock:
-            due = [folder for folder in used if not 0 <= now - known.get(folder, -EVERY_S) < EVERY_S][:MOST_FOLDERS]
+            due = [folder for folder in used if _is_due(known.get(folder), now)][:MOST_FOLDERS]
             self._used.difference_update(due)
-            self._swept = {folder: at for folder, at in known.items() if 0 <= now - at < EVERY_S}
+            self._swept = {folder: at for folder, at in known.items() if not _is_due(at, now)}
             self._swept |= dict.fromkeys(due, now)
             text = json.dumps(self._swept)
         if due:
@@ -91,6 +95,11 @@ class Sweeping:
         return due
 
     def _known(self) -> dict[str, float]:
-        with self._lock:
-            known = self._swept
-        return known if known is not None else json.loads(self._station.ledger.note(self._note) or "{}")
+        if self._swept is None:
+            self._swept = json.loads(self._station.ledger.note(self._note) or "{}")
+        return self._swept
+
+
+def _is_due(at: float | None, now: float) -> bool:
+    """Whether a folder that was looked through at `at` may be again; a clock that was set back makes it so."""
+    return at is None or not 0 <= now - at < EVERY_S

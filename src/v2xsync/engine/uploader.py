@@ -161,8 +161,9 @@ class Uploader:
             if not self._probeable:
                 _acknowledge(batch)
             self._record(batch)
-            self._sweeping.note(parcel.request.partial for parcel in batch.parcels.values() if parcel.path)
-            if not self._probeable and told:
+            if self._probeable:
+                self._sweeping.note(parcel.request.partial for parcel in batch.parcels.values() if parcel.path)
+            elif told:
                 self._queue_again(batch.open())
 
     def _parcel(self, task: DeliveryTask) -> Parcel:
