@@ -53,6 +53,13 @@ def busy() -> ScriptedFacade:
     return ScriptedFacade(view, EVENTS, history(), HOLDS, {4: LIFE})
 
 
+def unplugged() -> ScriptedFacade:
+    """A flash drive has given all it had and was unmounted."""
+    drive = source("flash", DeviceState.SAFE, type="disk", next_run=None, done=41, done_bytes=88 * MB)
+    devices = (*SOURCES[:3], drive, *TARGETS)
+    return ScriptedFacade(station(devices=devices, transfers=TRANSFERS, queue=QUEUE, totals=BUSY_TOTALS), EVENTS)
+
+
 def starting() -> ScriptedFacade:
     """The first second: nothing is known."""
     devices = tuple(

@@ -300,6 +300,22 @@ async def test_a_slow_link_is_shown():
         assert "slow link" in hand.screen
 
 
+async def test_a_terminal_that_is_behind_gets_no_newer_picture_and_then_fewer(monkeypatch):
+    async with station_on_screen(scenes.busy()) as hand:
+        monkeypatch.setattr(hand.app, "_behind", lambda: True)
+        hand.station.change(name="elsewhere")
+        for _ in range(3):
+            hand.app._tick()
+        await hand.settle()
+        assert hand.app.pace.slow
+        assert "elsewhere" not in hand.screen
+        monkeypatch.setattr(hand.app, "_behind", lambda: False)
+        hand.app.pull()
+        await hand.settle()
+        assert "elsewhere" in hand.screen
+        assert "slow link" in hand.screen
+
+
 async def test_names_never_steer_the_terminal_nor_become_markup():
     evil = "\x1b[31m\u202efdp.exe[bold]x[/bold]\x07.csv"
     held = tuple(replace(hold, path=evil, reason=evil) for hold in cast.HOLDS)

@@ -60,3 +60,14 @@ def test_a_live_writer_gets_every_word_in_order() -> None:
         driver.write(word)
     driver.close()
     assert taken.getvalue() == "".join(map(str, range(200)))
+
+
+def test_a_terminal_is_behind_while_it_leaves_a_picture_waiting() -> None:
+    writer = WriterThread(io.StringIO())
+    driver: Any = SurvivingDriver.__new__(SurvivingDriver)
+    driver._writer_thread = writer
+    assert not driver.behind
+    writer.write("a picture")
+    assert driver.behind
+    driver._writer_thread = None
+    assert not driver.behind

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -28,6 +28,16 @@ from v2xsync.ui.screens import questions
 from v2xsync.ui.screens.dialog import Dialog
 from v2xsync.ui.screens.main import MainScreen
 from v2xsync.ui.screens.story import DeviceScreen, HelpScreen, WhyScreen
+
+
+@runtime_checkable
+class Behind(Protocol):
+    """A driver that knows whether its terminal keeps up."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether the terminal has not taken yet what was painted before."""
+        ...
 
 
 class CourierApp(App[QuitChoice]):
@@ -83,7 +93,8 @@ class CourierApp(App[QuitChoice]):
 
     def _tick(self) -> None:
         now = self.options.ticks()
-        period = self.pace.tick(max(0.0, now - (now if self._due is None else self._due)))
+        late = max(0.0, now - (now if self._due is None else self._due))
+        period = self.pace.tick(max(late, self.pace.period) if self._behind() else late)
         self.pull()
         self._due = self.options.ticks() + period
         self.set_timer(period, self._tick)
@@ -99,10 +110,14 @@ class CourierApp(App[QuitChoice]):
             return
         # once a second even where nothing changed, for words like "away 2 h"
         drawn = (front, picture.view.generation, int(picture.ink.moment.now))
-        if isinstance(front, MainScreen | Dialog) and (at_once or drawn != self._drawn):
+        if isinstance(front, MainScreen | Dialog) and (at_once or (drawn != self._drawn and not self._behind())):
             self._drawn = drawn
             with self.batch_update():
                 front.show(picture)
+
+    def _behind(self) -> bool:
+        """Whether the terminal still has to take an older picture: a newer one behind it would only come late."""
+        return isinstance(self._driver, Behind) and self._driver.behind
 
     def look_again(self) -> None:
         """Show a picture now: something was asked, or another screen is in front."""

@@ -28,6 +28,12 @@ class SurvivingDriver(LinuxDriver):
             return
         self._app.exit()
 
+    @property
+    def behind(self) -> bool:
+        """Whether the terminal has not taken yet what was painted before."""
+        writer = self._writer_thread
+        return writer is not None and not writer._queue.empty()  # noqa: SLF001 - the queue is short; see `write`
+
     def close(self) -> None:
         """Let go of the terminal; a writer that has died cannot be told to stop."""
         if self._writer_thread is not None and not self._writer_thread.is_alive():

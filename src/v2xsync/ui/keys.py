@@ -60,7 +60,14 @@ KEYS: tuple[Key, ...] = (
     Key("help", "question_mark", "help", "Help", "Every key and every sign", "Go"),
     Key("palette", "ctrl+p", "command_palette", "Commands", "Every action by name", "Go"),
     Key("picture", "f8", "picture", "Screenshot", "Save this screen as an SVG picture", "Go"),
-    Key("quit", "q", "quit", "Quit", "Leave: finish the files in motion first, or stop now", "Go"),
+    Key(
+        "quit",
+        "q",
+        "quit",
+        "Quit",
+        "Leave it running without this screen, finish the files in motion first, or stop now",
+        "Go",
+    ),
 )
 
 MOVES: tuple[tuple[str, str], ...] = (

@@ -1,6 +1,7 @@
 """How often pictures are pulled: slower while the terminal cannot keep up, faster again when it can.
 
-A slow link shows as lateness: the event loop was stuck writing when the next picture was due.
+A slow link shows as lateness: the event loop was stuck writing when the next picture was due, or the terminal had not
+taken the picture before (which counts as a whole period).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from v2xsync.model.amounts import in_bytes
-from v2xsync.model.views import DeviceState, DeviceView
+from v2xsync.model.views import DeviceView
 from v2xsync.ui import words
 from v2xsync.ui.cells import right
 from v2xsync.ui.ink import Ink, Line, Picture, Piece
@@ -15,8 +15,12 @@ from v2xsync.ui.panes.pane import Pane
 from v2xsync.ui.panes.tally import tally
 
 NAME_CELLS = 15
-STATE_CELLS = 11
+STATE_CELLS = 17
+"""Enough for `safe to remove`."""
+
 TROUBLE_FROM = 140
+TROUBLE_CELLS = 30
+"""What the other columns leave at that width."""
 
 
 class Column(NamedTuple):
@@ -31,11 +35,11 @@ COLUMNS = (
     Column("since", 8, 0),
     Column("files", 8, 0),
     Column("backlog", 9, 0),
-    Column("rate", 10, 62),
-    Column("next", 10, 72),
-    Column("free", 8, 80),
-    Column("clock", 9, 88),
-    Column("done", 9, 98),
+    Column("rate", 10, 67),
+    Column("next", 10, 77),
+    Column("free", 8, 85),
+    Column("clock", 9, 94),
+    Column("done", 9, 103),
 )
 
 
@@ -47,8 +51,7 @@ class FleetLook(DeviceLook):
         face = face_of(row, ink)
         values = figures(row, ink)
         cells = [Piece(right(values[column.title], column.cells), "quiet") for column in self._columns(width)]
-        told = row.trouble or (face.word if row.state is DeviceState.SAFE else "")  # too long for its own column
-        trouble = ink.cell(f"  {told}", width - TROUBLE_FROM + 36, face.tone)
+        trouble = ink.cell(f"  {row.trouble}", width - TROUBLE_FROM + TROUBLE_CELLS, face.tone)
         return (
             ink.face(face, STATE_CELLS),
             ink.cell(row.name, self._name_cells(width), cut="middle"),
@@ -62,7 +65,7 @@ class FleetLook(DeviceLook):
             ink.cell("state", STATE_CELLS, "quiet"),
             ink.cell("device", self._name_cells(width), "quiet"),
             *(Piece(right(column.title, column.cells), "quiet") for column in self._columns(width)),
-            *((ink.cell("  trouble", width - TROUBLE_FROM + 36, "quiet"),) if width >= TROUBLE_FROM else ()),
+            *((ink.cell("  trouble", width - TROUBLE_FROM + TROUBLE_CELLS, "quiet"),) if width >= TROUBLE_FROM else ()),
         )
 
     @staticmethod

@@ -40,9 +40,10 @@ def _row(keys: str, tells: str, ink: Ink, width: int) -> Iterator[Line]:
 
 
 def _signs(title: str, faces: tuple[Face, ...], ink: Ink, width: int) -> Iterator[Line]:
-    per_line = max(1, (width - KEY_CELLS) // 15)
+    face_cells = max(len(face.word) for face in faces) + 4
+    per_line = max(1, (width - KEY_CELLS) // face_cells)
     for start in range(0, len(faces), per_line):
-        cells = [ink.face(face, 14) for face in faces[start : start + per_line]]
+        cells = [ink.face(face, face_cells) for face in faces[start : start + per_line]]
         yield (
             joined((ink.cell(title if start == 0 else "", KEY_CELLS, "quiet"), *cells), "")
             if start == 0
