@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -87,26 +89,30 @@ class Window:
     def look(self) -> Look:
         """How the program stands now, with the processes that it started; the memory is the largest one's."""
         cpu_s, rss = 0.0, 0
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[3]) != self.process.pid:  # the session
-                    continue
+        for folder in self.processes():
+            with contextlib.suppress(OSError):  # it has ended
                 cpu_s += sum(int((task / "schedstat").read_text().split()[0]) for task in folder.glob("task/*")) / 1e9
                 rss = max(rss, int((folder / "statm").read_text().split()[1]) * PAGE)
-            except OSError:  # it has ended
-                continue
         return Look(time.monotonic(), self.painted, cpu_s, rss)
 
+    def processes(self) -> list[Path]:
+        """The /proc folders of the program and of what it started: its whole session."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                state, _, _, session, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(session) == self.process.pid and state != "Z":
+                    found.append(folder)
+        return found
+
     def close(self) -> None:
-        """End the program, reading what it still has to paint."""
-        self.process.terminate()
+        """End the program and what it started, at once: a station that drains would serve the next window."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
         end = time.monotonic() + END_S
-        while self.process.poll() is None and time.monotonic() < end:
-            self.read()
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        while self.processes() and time.monotonic() < end:
+            select.select([], [], [], 0.02)
         os.close(self.ours)
 
 

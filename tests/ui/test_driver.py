@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -62,12 +63,34 @@ def test_a_live_writer_gets_every_word_in_order() -> None:
     assert taken.getvalue() == "".join(map(str, range(200)))
 
 
+class Stuck(io.StringIO):
+    """A terminal that takes nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go = threading.Event(), threading.Event()
+
+    def write(self, text: str, /) -> int:
+        self.reached.set()
+        self.go.wait(30)
+        return super().write(text)
+
+
 def test_a_terminal_is_behind_while_it_leaves_a_picture_waiting() -> None:
-    writer = WriterThread(io.StringIO())
+    terminal = Stuck()
     driver: Any = SurvivingDriver.__new__(SurvivingDriver)
-    driver._writer_thread = writer
+    driver._writer_thread, driver._app = WriterThread(terminal), Leaving()
+    driver._writer_thread.start()
+    driver.write("a picture")
+    assert terminal.reached.wait(30)
     assert not driver.behind
-    writer.write("a picture")
+    driver.write("a newer one")
     assert driver.behind
-    driver._writer_thread = None
+    terminal.go.set()
+    driver.close()
+    assert not driver.behind
+
+
+def test_a_terminal_that_is_gone_is_not_behind_so_that_the_next_write_finds_out() -> None:
+    driver, _app = driver_with_dead_writer()
     assert not driver.behind

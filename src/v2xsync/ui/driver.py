@@ -30,9 +30,9 @@ class SurvivingDriver(LinuxDriver):
 
     @property
     def behind(self) -> bool:
-        """Whether the terminal has not taken yet what was painted before."""
+        """Whether the terminal has not taken yet what was painted before; one that is gone is found out by `write`."""
         writer = self._writer_thread
-        return writer is not None and not writer._queue.empty()  # noqa: SLF001 - the queue is short; see `write`
+        return writer is not None and writer.is_alive() and not writer._queue.empty()  # noqa: SLF001 - no public name
 
     def close(self) -> None:
         """Let go of the terminal; a writer that has died cannot be told to stop."""
