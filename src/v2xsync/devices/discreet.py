@@ -135,7 +135,8 @@ class _Sink:
 
     def done(self, token: int, fetched: Fetched) -> None:
         """As `FetchSink.done`."""
-        self._sink.done(token, replace(fetched, method=self._redact(fetched.method)))
+        method = self._redact(fetched.method)
+        self._sink.done(token, fetched if method == fetched.method else replace(fetched, method=method))
 
     def failed(self, token: int, error: ItemError) -> None:
         """As `FetchSink.failed`."""

@@ -187,8 +187,11 @@ def _plan(task: FetchTask | DeliveryTask) -> _Told:
 
 def _proof(copy: Stored | Delivered) -> _Told:
     told = {"bytes": copy.size, "sha256": copy.sha256, "proof": copy.proof.word, "method": copy.method}
-    more = {"digest": str(copy.digest or ""), "note": copy.note}
-    return {**told, **{key: value for key, value in more.items() if value}}
+    if copy.digest:
+        told["digest"] = str(copy.digest)
+    if copy.note:
+        told["note"] = copy.note
+    return told
 
 
 def _stored(task: FetchTask, copy: Stored, at: float) -> _Told:

@@ -8,6 +8,7 @@ was seen unchanged for a while is at least that old.
 
 from __future__ import annotations
 
+import functools
 import re
 import string
 from collections.abc import Collection, Mapping
@@ -219,6 +220,7 @@ def attends(rule: ReadyRule, name: str, siblings: Siblings) -> bool:
     return any(_companion(pattern, other, (name,)) is not None for pattern in patterns for other in siblings)
 
 
+@functools.cache
 def _shape(pattern: str) -> str:
     return pattern.format(name="?*", stem="?*", suffix="*")
 
