@@ -25,17 +25,23 @@ from v2xsync.model.views import (
 )
 
 LEDGER_LOOK_S = 1.0
-"""The ledger's counts are at most so old in a view."""
+"""The ledger's counts are at most so old in a view, where reading them takes little."""
+
+LOOK_SHARE = 20
+"""A look at ten thousand rows takes a tenth of a second: the next is put off by so many times its length."""
+
+LONGEST_LOOK_S = 5.0
+"""No longer than this, even so."""
 
 
 class Picture:
-    """Makes views; any thread may ask. The ledger is read at most once a second, and only when somebody looks."""
+    """Makes views; any thread may ask. The ledger is read seldom, and only when somebody looks."""
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._station = crew.station
         self._lock = threading.Lock()
-        self._looked_at = float("-inf")
+        self._look_due = float("-inf")
         self._looked_rows = 0
         self._backlog = Backlog()
         self._queue: tuple[QueueRow, ...] = ()
@@ -50,7 +56,7 @@ class Picture:
 
     def _look(self, queue_rows: int) -> None:
         now = self._station.clock.monotonic()
-        if now - self._looked_at < LEDGER_LOOK_S and queue_rows <= self._looked_rows:
+        if now < self._look_due and queue_rows <= self._looked_rows:
             return
         try:
             self._backlog = self._station.ledger.backlog()
@@ -58,7 +64,9 @@ class Picture:
             self._store_free = self._station.store.free_bytes()
         except (LedgerError, StoreError):
             return  # the picture is only a picture: it stays as it was
-        self._looked_at, self._looked_rows = now, queue_rows
+        took_s = self._station.clock.monotonic() - now
+        self._look_due = now + min(LONGEST_LOOK_S, max(LEDGER_LOOK_S, LOOK_SHARE * took_s))
+        self._looked_rows = queue_rows
 
     def _rows(self, lines: Sequence[QueueLine]) -> tuple[QueueRow, ...]:
         before = {row.key: row for row in self._queue}
