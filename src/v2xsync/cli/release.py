@@ -65,14 +65,13 @@ class Wish:
 
 def _released(call: Call, config: StationConfig, wish: Wish) -> int:
     """By the running service, or else by ourselves; how many facets."""
-    if not wish.items:
-        return 0
+    items, devices = wish.items, wish.devices
     with service_of(config) as service:
         if service is not None:
-            return service.release(wish.items, accept=wish.accept, by=wish.user, devices=wish.devices)
+            return service.release(items, accept=wish.accept, by=wish.user, devices=devices) if items else 0
     with owning(config) as ledger:
         release = ledger.release_accept if wish.accept else ledger.release_again
-        return release(wish.items, call.now(), wish.user, wish.devices)
+        return release(items, call.now(), wish.user, devices) if items else 0
 
 
 def _user() -> str:

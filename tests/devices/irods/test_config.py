@@ -11,6 +11,7 @@ from tests.servers.irods_standin import StandIn
 from v2xsync.cli.main import main
 from v2xsync.config.load import load
 from v2xsync.config.schema import StationConfig
+from v2xsync.devices.discreet import Discreet
 from v2xsync.devices.irods import IrodsDevice
 from v2xsync.engine.wiring import open_session
 from v2xsync.errors import ConfigError
@@ -73,7 +74,8 @@ root = "{zone.home}/v2x"
 def test_a_config_becomes_a_session(tmp_path: Path, zone: StandIn, far: ZoneFarSide):
     config = read(tmp_path, keys_of(zone, 'max_parallel = 7\ntimeout = "5s"\nmetadata = { project = "portland" }'))
     session = open_session(config, "cyverse")
-    assert isinstance(session, IrodsDevice)
+    assert isinstance(session, Discreet)
+    assert isinstance(session._inner, IrodsDevice)
     assert session.capabilities.max_parallel == 7
     session.connect()
     session.probe()

@@ -13,6 +13,7 @@ from v2xsync.cli.main import main
 from v2xsync.config.device_options import WebdavOptions
 from v2xsync.config.load import load
 from v2xsync.config.schema import StationConfig
+from v2xsync.devices.discreet import Discreet
 from v2xsync.devices.webdav import WebdavDevice
 from v2xsync.engine.wiring import open_session
 from v2xsync.errors import AccessRefused, ConfigError
@@ -56,6 +57,14 @@ def read(folder: Path, keys: str) -> StationConfig:
     return load(write(folder, keys), {"DAV_PASSWORD": PASSWORD})
 
 
+def inside(config: StationConfig) -> WebdavDevice:
+    """The adapter inside the wrapper that keeps its peer from repeating secrets."""
+    session = open_session(config, "cloud")
+    assert isinstance(session, Discreet)
+    assert isinstance(session._inner, WebdavDevice)
+    return session._inner
+
+
 def test_every_key_reaches_the_session(tmp_path: Path):
     (tmp_path / "ca.pem").touch()
     config = read(
@@ -63,9 +72,7 @@ def test_every_key_reaches_the_session(tmp_path: Path):
         f'{URL}\nroot = "a b"\nusername = "u"\npassword = {{ env = "DAV_PASSWORD" }}\nca = "ca.pem"\n'
         'timeout = "1m"\nmax_parallel = 2',
     )
-    session = open_session(config, "cloud")
-    assert isinstance(session, WebdavDevice)
-    options = session._options
+    options = inside(config)._options
     assert (options.url, options.root, options.username) == ("https://dav.example.org/v2x", "a b", "u")
     assert (options.ca, options.timeout_s, options.max_parallel) == (tmp_path / "ca.pem", 60.0, 2)
     assert callable(options.password)
@@ -74,7 +81,7 @@ def test_every_key_reaches_the_session(tmp_path: Path):
 
 
 def test_a_login_is_not_needed(tmp_path: Path):
-    assert open_session(read(tmp_path, URL), "cloud")._options.username == ""
+    assert inside(read(tmp_path, URL))._options.username == ""
 
 
 @pytest.mark.parametrize(
@@ -114,10 +121,11 @@ def test_one_folder_by_two_addresses_is_one_place():
 def test_a_secret_that_cannot_be_read_stops_that_device_only(tmp_path: Path):
     (tmp_path / "secret").write_text("x")
     keys = f'{URL}\nusername = "u"\npassword = {{ file = "secret" }}'
-    session = open_session(read(tmp_path, keys), "cloud")
+    password = inside(read(tmp_path, keys))._options.password
     (tmp_path / "secret").unlink()
+    assert callable(password)
     with pytest.raises(AccessRefused, match="secret"):
-        session._options.password()
+        password()
 
 
 @pytest.mark.real("apache2")
