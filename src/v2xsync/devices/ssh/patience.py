@@ -11,10 +11,6 @@ _AHEAD_BYTES: Final = 128 * 1024
 """Taken from the kernel at once: the library asks for every packet in two or three small pieces."""
 
 
-_SMALL_BYTES: Final = 1400
-"""Less than one packet of most networks: a short answer, and not a stream."""
-
-
 class SilentPeer(ConnectionError):
     """No byte moved for as long as we are willing to wait."""
 
@@ -77,8 +73,6 @@ class PatientSocket(socket.socket):
         return self._ahead[start : self._taken]
 
     def _receive_ahead(self, flags: int) -> bytes:
-        if len(self._ahead) < _SMALL_BYTES:
-            self._acknowledge_at_once()
         try:
             data = super().recv(_AHEAD_BYTES, flags)
         except TimeoutError as error:
@@ -91,16 +85,6 @@ class PatientSocket(socket.socket):
         if self.unread > self._most_unread:
             raise TalkingPeer
         return data
-
-    def _acknowledge_at_once(self) -> None:
-        """Servers hold a small packet back until the one before is acknowledged, and kernels put that off for 40 ms.
-
-        Linux forgets this wish after a while, so that it is asked for again after every short answer; a stream of data
-        is acknowledged in the kernel's own way.
-        """
-        quick = getattr(socket, "TCP_QUICKACK", None)
-        if quick is not None:
-            self.setsockopt(socket.IPPROTO_TCP, quick, 1)
 
     def close(self) -> None:
         """Close at once; a thread inside a call is woken."""
