@@ -110,7 +110,8 @@ class Committer:
 
     def flush(self) -> bool:
         """Commit everything that waits; whether there was anything."""
-        self.hurry()
+        with self._room:
+            self._hurried = bool(self._waiting)
         return self.commit_due()
 
     def _next_group(self) -> Sequence[Arrived]:
